@@ -1,0 +1,302 @@
+"""Records to DataFrames: the one place that names columns and dtypes.
+
+Every frame has the columns and dtypes that :data:`SCHEMAS` declares, also when it is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regframe.errors import InvalidDocument, RegframeError
+from regframe.oci.config import ImageConfig, layer_of_each_step, parse_time, settings
+from regframe.oci.kind import kind_of_manifest, kind_of_tag, subject_of_tag
+from regframe.oci.manifest import Platform
+from regframe.oci.media_types import compression, is_stored
+from regframe.records import Image, Records
+from regframe.version import parse_version, tag_order
+
+TEXT = "str"
+CATEGORY = "category"
+COUNT = "Int64"
+YES_OR_NO = "boolean"
+TIME = "datetime64[us, UTC]"
+
+_TAG = {"repository": TEXT, "tag": TEXT}
+_IMAGE = {**_TAG, "digest": TEXT, "platform": CATEGORY}
+
+SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "repositories": {"repository": TEXT, "tags": COUNT},
+        "tags": {
+            **_TAG,
+            "digest": TEXT,
+            "media_type": CATEGORY,
+            "kind": CATEGORY,
+            "major": COUNT,
+            "minor": COUNT,
+            "patch": COUNT,
+            "prerelease": TEXT,
+            "variant": TEXT,
+        },
+        "images": {
+            **_IMAGE,
+            "index_digest": TEXT,
+            "config_digest": TEXT,
+            "media_type": CATEGORY,
+            "kind": CATEGORY,
+            "artifact_type": CATEGORY,
+            "subject": TEXT,
+            "os": CATEGORY,
+            "architecture": CATEGORY,
+            "variant": CATEGORY,
+            "created": TIME,
+            "released_at": TIME,
+            "released_source": CATEGORY,
+            "layers": COUNT,
+            "size": COUNT,
+        },
+        "layers": {
+            **_IMAGE,
+            "position": COUNT,
+            "layer_digest": TEXT,
+            "diff_id": TEXT,
+            "media_type": CATEGORY,
+            "compression": CATEGORY,
+            "size": COUNT,
+            "stored": YES_OR_NO,
+            "created": TIME,
+            "created_by": TEXT,
+        },
+        "history": {
+            **_IMAGE,
+            "step": COUNT,
+            "created": TIME,
+            "created_by": TEXT,
+            "comment": TEXT,
+            "empty_layer": YES_OR_NO,
+            "layer_digest": TEXT,
+            "size": COUNT,
+        },
+        "config": {**_IMAGE, "section": CATEGORY, "name": TEXT, "value": TEXT},
+        "errors": {
+            **_TAG,
+            "digest": TEXT,
+            "operation": CATEGORY,
+            "status": COUNT,
+            "code": TEXT,
+            "message": TEXT,
+            "url": TEXT,
+        },
+    }
+)
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def frame(name: str, rows: Iterable[tuple[Any, ...]] = ()) -> pd.DataFrame:
+    """Return a frame of a schema from rows in the order of its columns; ``None`` is a missing value."""
+    return _frame(SCHEMAS[name], list(rows))
+
+
+def _frame(schema: Mapping[str, str], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pd.DataFrame(
+        {name: _column(values, dtype) for (name, dtype), values in zip(schema.items(), columns, strict=True)}
+    )
+
+
+def _column(values: tuple[Any, ...], dtype: Any) -> Any:
+    if dtype == TIME:
+        # Counted by hand: to_datetime refuses the year 1 that some images are dated.
+        micros = [None if time is None else (time - _EPOCH) // _MICROSECOND for time in values]
+        missing = np.array([time is None for time in micros], dtype=bool)
+        stamps = np.array([0 if time is None else time for time in micros], dtype="int64").view("datetime64[us]")
+        stamps[missing] = np.datetime64("NaT")
+        return pd.Series(stamps).dt.tz_localize("UTC")
+    if dtype == CATEGORY:
+        return pd.Series(pd.Categorical(pd.Series(list(values), dtype=TEXT)))
+    return pd.Series(list(values), dtype=dtype)
+
+
+def conformed(read: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a frame that was read from a file, perhaps as text, with the columns and dtypes of its schema.
+
+    Raises
+    ------
+    InvalidDocument
+        If it has other columns.
+    ValueError
+        If a value is not of its column's dtype.
+    """
+    schema = SCHEMAS[name]
+    if list(read.columns) != list(schema):
+        raise InvalidDocument(f"A file of {name} has the columns {', '.join(schema)}; this one has others.")
+    return pd.DataFrame({column: _converted(read[column], dtype) for column, dtype in schema.items()})
+
+
+def _converted(values: Any, dtype: str) -> Any:
+    is_text = values.dtype == TEXT
+    if dtype == CATEGORY:
+        return pd.Series(pd.Categorical(values.astype(TEXT)))
+    if dtype == TIME and is_text:
+        return pd.to_datetime(values, format="ISO8601", utc=True).dt.as_unit("us")
+    if dtype == YES_OR_NO and is_text:
+        return values.map({"True": True, "False": False}).astype(YES_OR_NO)
+    if dtype == COUNT and is_text:
+        # By way of int: a float on the way would round sizes above 2**53.
+        return pd.Series([None if pd.isna(value) else int(value) for value in values], dtype=COUNT)
+    return values.astype(dtype)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of one scan."""
+
+    repositories: pd.DataFrame
+    tags: pd.DataFrame
+    images: pd.DataFrame
+    layers: pd.DataFrame
+    history: pd.DataFrame
+    config: pd.DataFrame
+    errors: pd.DataFrame
+
+
+def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: frozenset[str] = frozenset()) -> Frames:
+    """Return the frames of everything that a scan has read.
+
+    Repositories keep the registry's order, tags stand in natural version order, images in the order of their index,
+    layers and history from the lowest on.
+    """
+    order = {name: position for position, name in enumerate(records.repositories)}
+    tags = sorted(
+        records.tags, key=lambda tag: (order.get(tag.repository, -1), tag_order(tag.tag or ""), tag.digest or "")
+    )
+    behind = {tag.digest: records.images(tag.digest, platforms, only) for tag in tags if tag.digest}
+    rows = [(tag.repository, tag.tag, image) for tag in tags for image in behind.get(tag.digest or "", [])]
+    images = frame("images", [_image_row(repository, tag, image) for repository, tag, image in rows])
+    shown = [image for _, _, image in rows]
+    return Frames(
+        repositories=frame("repositories", records.repositories.items()),
+        tags=frame("tags", [_tag_row(records, tag.repository, tag.tag, tag.digest) for tag in tags]),
+        images=images,
+        layers=_below("layers", images, shown, _layer_rows),
+        history=_below("history", images, shown, _history_rows),
+        config=_below("config", images, shown, _config_rows),
+        errors=frame("errors", _error_rows(records)),
+    )
+
+
+def _below(
+    name: str, images: pd.DataFrame, shown: list[Image], rows_of: Callable[[Image], Iterable[tuple[Any, ...]]]
+) -> pd.DataFrame:
+    """Return a frame with some rows for each row of the images frame; rows of one manifest are made once."""
+    rows: list[tuple[Any, ...]] = []
+    blocks: dict[str, tuple[int, int]] = {}
+    for image in shown:
+        if image.digest not in blocks:
+            start = len(rows)
+            rows.extend(rows_of(image))
+            blocks[image.digest] = (start, len(rows) - start)
+    starts, counts = np.array([blocks[image.digest] for image in shown], dtype="int64").reshape(-1, 2).T
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    own = {column: dtype for column, dtype in SCHEMAS[name].items() if column not in _IMAGE}
+    left = images[list(_IMAGE)].take(np.repeat(np.arange(len(shown)), counts)).reset_index(drop=True)
+    left["platform"] = left["platform"].cat.remove_unused_categories()
+    right = _frame(own, rows).take(np.repeat(starts, counts) + within).reset_index(drop=True)
+    return pd.concat([left, right], axis=1)
+
+
+def _tag_row(records: Records, repository: str, tag: str | None, digest: str | None) -> tuple[Any, ...]:
+    manifest = records.manifests.get(digest) if digest else None
+    kind = kind_of_tag(tag or "") or (kind_of_manifest(manifest) if manifest else None)
+    version = parse_version(tag or "")
+    parts = (
+        (version.major, version.minor, version.patch, version.prerelease, version.variant) if version else (None,) * 5
+    )
+    return repository, tag, digest, manifest.media_type if manifest else None, kind, *parts
+
+
+def _image_row(repository: str, tag: str | None, image: Image) -> tuple[Any, ...]:
+    manifest, platform = image.manifest, image.platform or Platform()
+    return (
+        repository,
+        tag,
+        image.digest,
+        str(platform) or None,
+        image.index_digest,
+        manifest.config.digest,
+        manifest.media_type,
+        image.kind,
+        image.artifact_type,
+        image.subject or subject_of_tag(tag or ""),
+        platform.os or None,
+        platform.architecture or None,
+        platform.variant,
+        image.created,
+        image.released_at,
+        image.released_source,
+        len(manifest.layers),
+        sum(layer.size for layer in manifest.layers),
+    )
+
+
+def _layer_rows(image: Image) -> Iterable[tuple[Any, ...]]:
+    config = image.config or ImageConfig()
+    history = config.history or []
+    steps = {
+        layer: step for step, layer in zip(history, layer_of_each_step(history, image.manifest.layers), strict=True)
+    }
+    for position, layer in enumerate(image.manifest.layers):
+        step = steps.get(position)
+        yield (
+            position,
+            layer.digest,
+            config.diff_ids[position] if position < len(config.diff_ids) else None,
+            layer.media_type or None,
+            compression(layer.media_type),
+            layer.size,
+            is_stored(layer.media_type),
+            parse_time(step.created) if step else None,
+            step.created_by if step else None,
+        )
+
+
+def _history_rows(image: Image) -> Iterable[tuple[Any, ...]]:
+    history = (image.config and image.config.history) or []
+    layers = image.manifest.layers
+    for number, (step, position) in enumerate(zip(history, layer_of_each_step(history, layers), strict=True)):
+        layer = layers[position] if position is not None else None
+        yield (
+            number,
+            parse_time(step.created),
+            step.created_by,
+            step.comment,
+            bool(step.empty_layer),
+            layer.digest if layer else None,
+            layer.size if layer else None,
+        )
+
+
+def _config_rows(image: Image) -> Iterable[tuple[Any, ...]]:
+    return settings(image.config) if image.config else ()
+
+
+def _error_rows(records: Records) -> Iterable[tuple[Any, ...]]:
+    for failure in records.failures:
+        yield _error_row(failure.error, failure.repository, failure.tag, failure.digest)
+    if records.failed_documents:
+        for tag in records.tags:
+            for digest, error in records.missing(tag.digest) if tag.digest else ():
+                yield _error_row(error, tag.repository, tag.tag, digest)
+
+
+def _error_row(error: RegframeError, repository: str | None, tag: str | None, digest: str | None) -> tuple[Any, ...]:
+    return repository, tag, digest, error.operation, error.status, error.code, str(error), error.url

@@ -1,0 +1,182 @@
+"""The frames of one scan: kept together, written to files and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regframe.errors import ConfigurationError, InvalidDocument
+from regframe.frames import CATEGORY, SCHEMAS, TEXT, TIME, Frames, conformed
+
+_ABOUT = "inventory.json"
+_FORMAT = 1
+# What a spreadsheet takes for a formula, with the full-width forms (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_ESCAPE = "'"
+
+
+@dataclass(frozen=True)
+class Inventory(Frames):
+    """What is in a registry, as the frames of one scan.
+
+    Attributes
+    ----------
+    repositories, tags, images, layers, history, config, errors : pandas.DataFrame
+        The frames; ``errors`` has a row for each thing that could not be read.
+    registry : str
+        Where it was read.
+    taken_at : datetime
+        When.
+
+    Examples
+    --------
+    >>> inventory = registry.inventory()                     # doctest: +SKIP
+    >>> inventory.to_csv("inventory/")                       # doctest: +SKIP
+    >>> same = Inventory.read_csv("inventory/")              # doctest: +SKIP
+    """
+
+    registry: str = ""
+    taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield each frame with its name."""
+        for name in SCHEMAS:
+            yield name, getattr(self, name)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(frame):,} {name}" for name, frame in self.frames() if name != "errors")
+        errors = f", {len(self.errors):,} errors" if len(self.errors) else ""
+        return f"<Inventory of {self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC: {counts}{errors}>"
+
+    def to_csv(self, folder: str | Path, *, escape_formulas: bool = True) -> list[Path]:
+        """Write one CSV file for each frame, and ``inventory.json`` with the registry's name and the time.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to; it is made if it is not there.
+        escape_formulas : bool
+            Whether text from images that a spreadsheet would run as a formula gets a ``'`` before it.
+            :meth:`read_csv` takes it away again.
+
+        Returns
+        -------
+        list of Path
+            The files.
+        """
+
+        def write(frame: pd.DataFrame, path: Path) -> None:
+            frame = frame.copy()
+            for name, dtype in frame.dtypes.items():
+                if isinstance(dtype, pd.CategoricalDtype):
+                    frame[name] = frame[name].cat.rename_categories(lambda text: _escaped(text, escape_formulas))
+                elif dtype == TEXT:
+                    frame[name] = frame[name].map(lambda text: _escaped(text, escape_formulas), na_action="ignore")
+                elif dtype == TIME:
+                    frame[name] = _iso(frame[name])
+            frame.to_csv(path, index=False, lineterminator="\n")
+
+        return self._write(Path(folder), "csv", write)
+
+    @classmethod
+    def read_csv(cls, folder: str | Path) -> Inventory:
+        """Read what :meth:`to_csv` wrote: the same frames, dtypes included.
+
+        Raises
+        ------
+        ConfigurationError
+            If a file is missing.
+        InvalidDocument
+            If a file is not one of an inventory.
+        """
+        return cls._read(Path(folder), "csv", _read_csv)
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Write one Parquet file for each frame, and ``inventory.json``; needs pyarrow (``regframe[parquet]``).
+
+        Raises
+        ------
+        ConfigurationError
+            If pyarrow is not installed.
+        """
+        _need_pyarrow()
+        return self._write(Path(folder), "parquet", lambda frame, path: frame.to_parquet(path, engine="pyarrow"))
+
+    @classmethod
+    def read_parquet(cls, folder: str | Path) -> Inventory:
+        """Read what :meth:`to_parquet` wrote.
+
+        Raises
+        ------
+        ConfigurationError
+            If a file or pyarrow is missing.
+        InvalidDocument
+            If a file is not one of an inventory.
+        """
+        _need_pyarrow()
+
+        def read(path: Path, name: str) -> pd.DataFrame:
+            return conformed(pd.read_parquet(path, engine="pyarrow"), name)
+
+        return cls._read(Path(folder), "parquet", read)
+
+    def _write(self, folder: Path, suffix: str, write: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            paths = []
+            for name, frame in self.frames():
+                path = folder / f"{name}.{suffix}"
+                write(frame, path)
+                paths.append(path)
+            about = {"format": _FORMAT, "registry": self.registry, "taken_at": self.taken_at.isoformat()}
+            (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"The inventory cannot be written to {folder}: {error.strerror}.") from None
+        return [*paths, folder / _ABOUT]
+
+    @classmethod
+    def _read(cls, folder: Path, suffix: str, read: Callable[[Path, str], pd.DataFrame]) -> Inventory:
+        try:
+            about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+            frames = {name: read(folder / f"{name}.{suffix}", name) for name in SCHEMAS}
+            return cls(**frames, registry=about["registry"], taken_at=datetime.fromisoformat(about["taken_at"]))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{folder} holds no inventory in {suffix} form: {error.filename} is missing."
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidDocument(f"{folder} does not hold an inventory as regframe writes it: {error}.") from None
+
+
+def _escaped(text: str, escape_formulas: bool) -> str:
+    # An empty text would come back as a missing value, and a text with a ' of its own without it.
+    is_ambiguous = not text or text.startswith(_ESCAPE)
+    return _ESCAPE + text if is_ambiguous or (escape_formulas and text.startswith(_FORMULA)) else text
+
+
+def _iso(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
+    # strftime writes the year 1, which some images are dated, without its zeros.
+    stamps = times.dt.tz_localize(None).to_numpy()
+    return pd.Series(np.datetime_as_string(stamps, unit="us"), dtype=TEXT).add("Z").mask(times.isna().to_numpy())
+
+
+def _read_csv(path: Path, name: str) -> pd.DataFrame:
+    # As text, and empty fields only as missing: the tag 007 stays 007, and NA stays NA.
+    frame = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8", lineterminator="\n")
+    for column, dtype in SCHEMAS[name].items():
+        if column in frame and dtype in {TEXT, CATEGORY}:
+            frame[column] = frame[column].str.removeprefix(_ESCAPE)
+    return conformed(frame, name)
+
+
+def _need_pyarrow() -> None:
+    try:
+        import pyarrow  # noqa: F401 -- an extra, so it is looked for where it is needed
+    except ImportError:
+        raise ConfigurationError("Parquet needs pyarrow: pip install 'regframe[parquet]'.") from None

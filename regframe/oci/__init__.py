@@ -1,0 +1,1 @@
+"""What registries' documents say. Pure: bytes in, typed documents out; no I/O and no pandas."""

@@ -1,0 +1,228 @@
+"""Text to reference, target and selection, by Docker's rules.
+
+The grammar is that of CNCF Distribution's ``reference`` package, which docker, podman and skopeo share.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from regframe.errors import InvalidReference, printable
+
+DOCKER_HUB = "docker.io"
+DEFAULT_TAG = "latest"
+
+_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*\.?|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?")
+_PATH_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,128}")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_LONGEST_NAME = 255
+_WILDCARDS = re.compile(r"[*?\[]")
+
+
+def is_repository(text: str) -> bool:
+    """Return whether the text is a repository's name (distribution-spec, "Pulling manifests")."""
+    return len(text) <= _LONGEST_NAME and _REPOSITORY.fullmatch(text) is not None
+
+
+def is_tag(text: str) -> bool:
+    """Return whether the text is a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Return whether the text is a digest such as ``sha256:…``."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One image: registry, repository and a tag or a digest (or both).
+
+    >>> str(Reference.parse("httpd"))
+    'docker.io/library/httpd:latest'
+    >>> Reference.parse("localhost:5000/team/app:1.0").repository
+    'team/app'
+    """
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference by Docker's rules.
+
+        A first part with a dot, a colon or a capital, or ``localhost``, is a registry; without one it is Docker Hub,
+        where a single name is in ``library``. Without a tag or a digest the tag is ``latest``.
+
+        Raises
+        ------
+        InvalidReference
+            If the text is not a reference.
+        """
+        registry, path = _split_registry(text.removeprefix("docker://"))
+        repository, tag, digest = _split_path(path, text)
+        if registry == DOCKER_HUB and "/" not in repository:
+            repository = f"library/{repository}"
+        if tag is None and digest is None:
+            tag = DEFAULT_TAG
+        if len(registry) + 1 + len(repository) > _LONGEST_NAME:
+            raise InvalidReference(f"“{printable(text)}” names a repository of more than {_LONGEST_NAME} characters.")
+        return cls(registry, repository, tag, digest)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.registry}/{self.repository}{tag}{digest}"
+
+
+def _split_registry(text: str) -> tuple[str, str]:
+    first, slash, rest = text.partition("/")
+    names_registry = first == "localhost" or "." in first or ":" in first or first != first.lower()
+    if not slash or not names_registry:
+        return DOCKER_HUB, text
+    return registry_name(first), rest
+
+
+def _split_path(path: str, text: str) -> tuple[str, str | None, str | None]:
+    """Split ``repository[:tag][@digest]`` and check each part; ``text`` is what the user wrote."""
+    shown = printable(text)
+    rest, at, digest = path.partition("@")
+    if at and not is_digest(digest):
+        raise InvalidReference(f"“{shown}” is not a reference: after @ comes a digest such as sha256:<64 hex digits>.")
+    repository, colon, tag = rest.partition(":")
+    if colon and not is_tag(tag):
+        raise InvalidReference(
+            f"“{shown}” is not a reference: a tag is at most 128 letters, digits, “_”, “.” and “-”, "
+            "and begins with a letter, a digit or “_”."
+        )
+    if _IMAGE_ID.fullmatch(repository):
+        raise InvalidReference(f"“{shown}” is an image ID; name the image by repository and tag or by @sha256:… .")
+    if not is_repository(repository):
+        hint = "it must be lower case" if is_repository(repository.lower()) else "an example is team/app:1.0"
+        raise InvalidReference(
+            f"“{shown}” is not a reference: “{printable(repository)}” is no repository name; {hint}."
+        )
+    return repository, tag if colon else None, digest if at else None
+
+
+def registry_name(text: str) -> str:
+    """Return a registry's host (and port), with Docker Hub's other names as ``docker.io``.
+
+    Raises
+    ------
+    InvalidReference
+        If the text is not a host.
+    """
+    port = text.rpartition(":")[2] if not text.endswith("]") else ""
+    if not _DOMAIN.fullmatch(text) or (":" in text and port.isdigit() and int(port) > 65535):
+        raise InvalidReference(f"“{printable(text)}” is not a registry; an example is localhost:5000.")
+    return DOCKER_HUB if text in {"index.docker.io", "registry-1.docker.io"} else text
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Which images of one registry: a repository and a tag, each a name or a glob, or a digest.
+
+    ``*`` in a repository's pattern also stands for slashes. A missing tag means all tags.
+
+    >>> Pattern.parse("team/*:1.*").matches_tag("1.2")
+    True
+    """
+
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, registry: str | None = None) -> Pattern:
+        """Read ``repository``, ``repository:tag``, ``repository@digest`` or a glob of these.
+
+        The name of the registry may stand before it. On Docker Hub a single name is in ``library``.
+
+        Raises
+        ------
+        InvalidReference
+            If the text is none of these.
+        """
+        path = text.removeprefix("docker://")
+        if registry is not None:
+            path = path.removeprefix(f"{registry}/")
+        repository, colon, tag = path.partition(":")
+        if _WILDCARDS.search(path) and "@" not in path:
+            pattern = cls(repository, tag if colon else None)
+        else:
+            pattern = cls(*_split_path(path, text))
+        if registry == DOCKER_HUB and "/" not in pattern.repository and not pattern.repository.startswith("*"):
+            pattern = replace(pattern, repository=f"library/{pattern.repository}")
+        return pattern
+
+    @property
+    def names_repository(self) -> bool:
+        """Whether the repository is named, rather than found by a glob in the catalog."""
+        return not _WILDCARDS.search(self.repository)
+
+    @property
+    def names_tag(self) -> bool:
+        """Whether one tag or digest is named, rather than found in the list of tags."""
+        return self.digest is not None or (self.tag is not None and not _WILDCARDS.search(self.tag))
+
+    def matches_repository(self, repository: str) -> bool:
+        """Return whether the repository is meant."""
+        return fnmatchcase(repository, self.repository)
+
+    def matches_tag(self, tag: str) -> bool:
+        """Return whether the tag is meant."""
+        return self.tag is None or fnmatchcase(tag, self.tag)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.repository}{tag}{digest}"
+
+
+EVERYTHING = Pattern("*")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to read, and what of it: a registry and perhaps one pattern.
+
+    >>> Target.parse("localhost:5000/httpd:2-alpine").pattern
+    Pattern(repository='httpd', tag='2-alpine', digest=None)
+    """
+
+    registry: str
+    pattern: Pattern | None = None
+    plain_http: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``localhost:5000``, ``quay.io/team/app``, ``docker://…``, ``https://localhost:5000`` or ``httpd``.
+
+        Without a slash, a host with a dot, ``localhost`` with or without a port, and ``[::1]:5000`` are registries;
+        anything else is an image of Docker Hub. ``name:5000/`` with a slash at its end is always a registry.
+
+        Raises
+        ------
+        InvalidReference
+            If the text is none of these.
+        """
+        plain_http = text.startswith("http://")
+        rest = re.sub(r"^(?:docker|https?)://", "", text)
+        if "@" in rest.partition("/")[0] and "://" in text:
+            raise InvalidReference("A target does not hold a user or password; pass username= and password=.")
+        first, slash, path = rest.partition("/")
+        host = first.rpartition(":")[0] if re.search(r":[0-9]+$", first) else first
+        is_host = host == "localhost" or "." in host or host.startswith("[")
+        if (slash and not path) or (not slash and (is_host or text.startswith("http"))):
+            return cls(registry_name(first), None, plain_http)
+        registry, path = _split_registry(rest)
+        return cls(registry, Pattern.parse(path, registry), plain_http)

@@ -1,0 +1,428 @@
+"""What a user holds: a registry whose methods return frames."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import warnings
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+import pandas as pd
+from anyio.from_thread import start_blocking_portal
+
+from regframe.connection import Connection, given_credentials, parse_platforms
+from regframe.errors import InvalidDocument, InvalidReference, RegframeWarning
+from regframe.frames import Frames, frame, frames_of
+from regframe.inventory import Inventory
+from regframe.progress import progress_bar
+from regframe.reference import Pattern
+from regframe.scan import Depth, Progress, Scan
+from regframe.selection import Selection, choose
+from regframe.skopeo import inspected, this_platform
+from regframe.sources.transport import TLS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.1
+
+
+class AsyncRegistry:
+    """The calls of a :class:`Registry` as coroutines, for programs that run an event loop; see :attr:`Registry.aio`.
+
+    Attributes
+    ----------
+    errors : pandas.DataFrame
+        What could not be read in the last call; one row for each.
+    progress : Progress
+        How far the call under way has come.
+    """
+
+    def __init__(self, connection: Connection, *, warns: bool = True) -> None:
+        self._connection = connection
+        self._warns = warns
+        self.progress = Progress()
+        self.errors = frame("errors")
+
+    def __repr__(self) -> str:
+        return f"<AsyncRegistry {self._connection.name}>"
+
+    async def ping(self) -> pd.Series[Any]:
+        """Return how the registry presents itself, after logging in.
+
+        Returns
+        -------
+        pandas.Series
+            ``registry``, ``url``, ``api_version``, ``auth`` (none, basic or bearer) and ``server``.
+
+        Raises
+        ------
+        RegframeError
+            If it cannot be reached, refuses the credentials, or is not a registry.
+
+        Examples
+        --------
+        >>> registry.ping()["auth"]  # doctest: +SKIP
+        'basic'
+        """
+        async with self._connection.source() as source:
+            return pd.Series(await source.ping(), name=self._connection.name, dtype="str")
+
+    async def repositories(self, selection: Selection = None, *, counts: bool = False) -> pd.DataFrame:
+        """Return the repositories in the catalog.
+
+        Parameters
+        ----------
+        selection : Selection
+            A glob such as ``"team/*"``, a name, or a list of these; everything without it.
+        counts : bool
+            Whether to count each one's tags, at the cost of a request for each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tags`` (count, where known).
+
+        Raises
+        ------
+        Unsupported
+            If the registry does not offer its catalog.
+        """
+        frames = await self._frames(selection, Depth.COUNTS if counts else Depth.REPOSITORIES)
+        return self._checked(frames, frames.repositories)
+
+    async def tags(self, selection: Selection = None, *, resolve: bool = False) -> pd.DataFrame:
+        """Return the tags, in natural version order (2.4.9 before 2.4.10).
+
+        Parameters
+        ----------
+        selection : Selection
+            A repository, a glob such as ``"httpd:2.4.*"``, or a list of these; everything without it.
+        resolve : bool
+            Whether to ask what each tag points to, at the cost of a request for each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``digest``, ``media_type``, ``kind`` (missing unless resolved), and ``major``,
+            ``minor``, ``patch``, ``prerelease``, ``variant`` where the tag is written as a version.
+        """
+        frames = await self._frames(selection, Depth.MANIFESTS if resolve else Depth.TAGS)
+        return self._checked(frames, frames.tags)
+
+    async def images(self, selection: Selection = None) -> pd.DataFrame:
+        """Return each tag's images, one row for each platform.
+
+        Parameters
+        ----------
+        selection : Selection
+            A reference, a repository, a glob, a list of these or a frame; everything without it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``digest`` (of the manifest), ``platform`` (os/architecture/variant),
+            ``index_digest``, ``config_digest`` (the image ID), ``media_type``, ``kind`` (image, attestation,
+            artifact, signature), ``artifact_type``, ``subject`` (the digest that an artifact is about), ``os``,
+            ``architecture``, ``variant``, ``created`` (as the config has it), ``released_at`` with
+            ``released_source``, ``layers`` (count) and ``size`` (bytes of its layers, compressed).
+        """
+        frames = await self._frames(selection)
+        return self._checked(frames, frames.images)
+
+    async def layers(self, selection: Selection = None) -> pd.DataFrame:
+        """Return each image's layers, the lowest first, with the step that made each.
+
+        Parameters
+        ----------
+        selection : Selection
+            As for :meth:`images`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``digest`` (of the image), ``platform``, ``position`` (from 0), ``layer_digest``,
+            ``diff_id``, ``media_type``, ``compression``, ``size`` (bytes, compressed), ``stored`` (foreign layers
+            are not), ``created``, ``created_by``.
+        """
+        frames = await self._frames(selection)
+        return self._checked(frames, frames.layers)
+
+    async def history(self, selection: Selection = None) -> pd.DataFrame:
+        """Return each image's history: the steps of its build, with the layer that each made.
+
+        Parameters
+        ----------
+        selection : Selection
+            As for :meth:`images`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``digest`` (of the image), ``platform``, ``step`` (from 0), ``created``,
+            ``created_by``, ``comment``, ``empty_layer``, ``layer_digest``, ``size`` (bytes, compressed).
+        """
+        frames = await self._frames(selection)
+        return self._checked(frames, frames.history)
+
+    async def config(self, selection: Selection = None) -> pd.DataFrame:
+        """Return each image's settings, one a row.
+
+        Parameters
+        ----------
+        selection : Selection
+            As for :meth:`images`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``digest`` (of the image), ``platform``, ``section`` (env, label, port, volume,
+            entrypoint, cmd, shell, onbuild, user, workdir, stop_signal, healthcheck), ``name``, ``value``. Lists
+            such as entrypoint are JSON arrays; a health check's times are nanoseconds.
+        """
+        frames = await self._frames(selection)
+        return self._checked(frames, frames.config)
+
+    async def inventory(self, selection: Selection = None) -> Inventory:
+        """Return all frames of one scan.
+
+        Parameters
+        ----------
+        selection : Selection
+            As for :meth:`images`.
+
+        Returns
+        -------
+        Inventory
+            ``repositories``, ``tags``, ``images``, ``layers``, ``history``, ``config`` and ``errors``.
+        """
+        frames = await self._frames(selection)
+        if frames.repositories.empty and frames.tags.empty:
+            self._raise_first()
+        return Inventory(**vars(frames), registry=self._connection.name, taken_at=self._scanned.started)
+
+    async def inspect(self, reference: str | None = None, *, platform: str | None = None) -> pd.Series[Any]:
+        """Return the fields of ``skopeo inspect`` for one image.
+
+        Parameters
+        ----------
+        reference : str, optional
+            The image; the target's own without it.
+        platform : str, optional
+            Which image of an index; the registry's platform, else this machine's without it.
+
+        Returns
+        -------
+        pandas.Series
+            ``Name``, ``Digest``, ``RepoTags``, ``Created``, ``DockerVersion``, ``Labels``, ``Architecture``, ``Os``,
+            ``Layers``, ``LayersData``, ``Env``, as skopeo names them.
+
+        Raises
+        ------
+        NotFound
+            If there is no such image, or none for the platform.
+        """
+        wanted = parse_platforms(platform) if platform else self._connection.platforms
+        async with self._connection.source() as source:
+            pattern = self._one(reference)
+            fields = await inspected(source, self._connection.name, pattern, wanted[0] if wanted else this_platform())
+        return pd.Series(fields, name=str(pattern), dtype="object")
+
+    async def manifest(self, reference: str | None = None) -> dict[str, Any]:
+        """Return the manifest or the index that a reference means: the document itself.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        pattern = self._one(reference)
+        async with self._connection.source() as source:
+            document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
+        try:
+            return msgspec.json.decode(document.data, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise InvalidDocument(f"The manifest of {pattern} is not a JSON object.", operation="manifest") from None
+
+    async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES) -> Frames:
+        chosen = choose(selection, self._connection.name, self._connection.default)
+        async with self._connection.source() as source:
+            scan = Scan(
+                source,
+                chosen.patterns,
+                depth=depth,
+                platforms=self._connection.platforms,
+                only=chosen.only,
+                concurrency=self._connection.concurrency,
+                strict=self._connection.strict,
+            )
+            self.progress = scan.progress
+            self._scanned = await scan.run()
+        frames = frames_of(self._scanned, self._connection.platforms, chosen.only)
+        self.errors = frames.errors
+        return frames
+
+    def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame that was asked for; if nothing at all could be read, raise why."""
+        if asked.empty:
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=4)
+        return asked
+
+    def _warn(self, stacklevel: int) -> None:
+        if count := len(self.errors):
+            things = "1 thing" if count == 1 else f"{count:,} things"
+            message = f"{things} could not be read from {self._connection.name}; .errors has a row for each."
+            warnings.warn(message, RegframeWarning, stacklevel=stacklevel)
+
+    def _raise_first(self) -> None:
+        failures = [failure.error for failure in self._scanned.failures]
+        for error in [*failures, *self._scanned.failed_documents.values()]:
+            raise error
+
+    def _one(self, reference: str | None) -> Pattern:
+        """Return the one image that is meant."""
+        pattern = Pattern.parse(reference, self._connection.name) if reference else self._connection.default
+        if pattern is None or not pattern.names_repository or (pattern.tag and not pattern.names_tag):
+            raise InvalidReference("Name one image, such as httpd:2-alpine.")
+        return pattern if pattern.tag or pattern.digest else Pattern(pattern.repository, "latest")
+
+
+class Registry:
+    """A container registry, as DataFrames.
+
+    Calls block, and work in a script, in a notebook (where an event loop already runs) and from several threads.
+    Each opens its connections and closes them; an interrupt stops it and leaves none behind.
+
+    Parameters
+    ----------
+    target : str
+        The registry, such as ``"localhost:5000"``, ``"quay.io"`` or ``"docker.io"``; an image or a repository
+        (``"localhost:5000/httpd:2-alpine"``) is then what the methods read when they are given no selection.
+    username, password : str, optional
+        Who you are. Without them, what ``docker login``, ``podman login`` or ``skopeo login`` stored is used.
+    token : str, optional
+        A registry token, sent as it is (``Authorization: Bearer``).
+    ca : str or Path, optional
+        A file of certificates (PEM) to believe, such as the registry's own self-signed one.
+    cert_dir : str or Path, optional
+        A folder by the certs.d convention of docker and skopeo: ``*.crt``, ``*.cert`` with ``*.key``. Without it,
+        the places where docker and podman keep theirs are looked at.
+    verify : bool
+        Whether to check the registry's certificate.
+    insecure : bool
+        Whether to speak plain HTTP. On this machine (``localhost``) that is found out.
+    concurrency : int
+        How many requests to have under way at once.
+    timeout : float
+        Seconds to wait for a connection, and for each part of an answer.
+    platform : str or list of str
+        Which images of an index to read: ``"all"``, or such as ``"linux/amd64"``.
+    progress : bool, optional
+        Whether to show a progress bar; without it, in terminals and notebooks.
+    strict : bool
+        Whether to raise the first error, rather than to collect errors as rows.
+
+    Attributes
+    ----------
+    errors : pandas.DataFrame
+        What could not be read in the last call; one row for each.
+
+    Raises
+    ------
+    InvalidReference
+        If the target or a platform is not one.
+    ConfigurationError
+        If a certificate cannot be used, or the credentials are not complete.
+
+    Examples
+    --------
+    >>> registry = Registry("localhost:5000", username="me", password="…", ca="certs/domain.crt")  # doctest: +SKIP
+    >>> registry.images("httpd")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        ca: str | Path | None = None,
+        cert_dir: str | Path | None = None,
+        verify: bool = True,
+        insecure: bool = False,
+        concurrency: int = 16,
+        timeout: float = 30.0,
+        platform: str | Sequence[str] = "all",
+        progress: bool | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._connection = Connection.to(
+            target,
+            credentials=given_credentials(username, password, token),
+            tls=TLS(Path(ca).expanduser() if ca else None, Path(cert_dir).expanduser() if cert_dir else None, verify),
+            insecure=insecure,
+            concurrency=concurrency,
+            timeout=timeout,
+            platform=platform,
+            strict=strict,
+        )
+        self._progress = progress
+        self.errors = frame("errors")
+
+    def __repr__(self) -> str:
+        default = self._connection.default
+        return f"Registry({f'{self.name}/{default}' if default else self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The registry's name: its host, with a port where it has one."""
+        return self._connection.name
+
+    @property
+    def aio(self) -> AsyncRegistry:
+        """The same calls as coroutines, for programs that run an event loop: ``await registry.aio.tags("httpd")``."""
+        return AsyncRegistry(self._connection)
+
+    @staticmethod
+    def _blocking(
+        method: Callable[Concatenate[AsyncRegistry, P], Coroutine[Any, Any, T]],
+    ) -> Callable[Concatenate[Registry, P], T]:
+        """Return the blocking form of a coroutine method, with its signature and documentation."""
+
+        @wraps(method)
+        def call(self: Registry, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            reader = AsyncRegistry(self._connection, warns=False)
+
+            async def read() -> T:
+                return await method(reader, *args, **kwargs)
+
+            # The bar is drawn here, in the caller's thread: a notebook shows it below the cell that is running.
+            with progress_bar(self._progress, self.name) as show, start_blocking_portal() as portal:
+                future = portal.start_task_soon(read)
+                while not concurrent.futures.wait([future], _POLL_SECONDS).done:
+                    show(reader.progress)
+                show(reader.progress)
+            self.errors = reader.errors
+            found = future.result()
+            if not isinstance(found, Inventory):
+                reader._warn(stacklevel=3)
+            return found
+
+        return call
+
+    ping = _blocking(AsyncRegistry.ping)
+    repositories = _blocking(AsyncRegistry.repositories)
+    tags = _blocking(AsyncRegistry.tags)
+    images = _blocking(AsyncRegistry.images)
+    layers = _blocking(AsyncRegistry.layers)
+    history = _blocking(AsyncRegistry.history)
+    config = _blocking(AsyncRegistry.config)
+    inventory = _blocking(AsyncRegistry.inventory)
+    inspect = _blocking(AsyncRegistry.inspect)
+    manifest = _blocking(AsyncRegistry.manifest)

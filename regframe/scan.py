@@ -1,0 +1,302 @@
+"""A source to records: which documents to ask for, many at once, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+from regframe.errors import InvalidDocument, NotFound, RegframeError, printable
+from regframe.oci import media_types
+from regframe.oci.config import parse_config
+from regframe.oci.kind import kind_of_entry, kind_of_manifest
+from regframe.oci.manifest import Descriptor, Index, Manifest, Platform, parse_manifest
+from regframe.records import Failure, Records, Tag, is_wanted
+from regframe.reference import EVERYTHING, Pattern, is_repository, is_tag
+from regframe.sources import Source
+
+# BuildKit makes indexes one deep; a live image with an index in an index has two levels.
+DEEPEST_INDEX = 4
+
+_Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Depth(IntEnum):
+    """How far to read: each level includes those before it."""
+
+    REPOSITORIES = 0
+    """The catalog."""
+    COUNTS = 1
+    """The number of tags of each repository."""
+    TAGS = 2
+    """The names of the tags."""
+    MANIFESTS = 3
+    """The manifest or the index that each tag points to."""
+    IMAGES = 4
+    """The manifests in an index, and the config of each image."""
+
+
+@dataclass
+class Progress:
+    """How far a scan has come; read while it runs."""
+
+    repositories: int = 0
+    tags: int = 0
+    tags_done: int = 0
+    documents: int = 0
+    errors: int = 0
+
+
+class Scan:
+    """Reads what patterns name from one source.
+
+    A graph is walked: repositories to tags, tags to manifests or indexes, indexes to manifests, manifests to configs.
+    What was found last is read first, so that little waits in memory, and each digest is asked for once.
+
+    Parameters
+    ----------
+    source : Source
+        Where to read.
+    patterns : sequence of Pattern
+        What to read; nothing means everything.
+    depth : Depth
+        How far to read.
+    platforms : tuple of Platform
+        Which images of an index to read; none means all.
+    only : frozenset of str
+        Digests of the images of an index to read; none means all.
+    concurrency : int
+        How many requests to have under way at once.
+    strict : bool
+        Whether to stop at the first error and raise it, rather than record it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        patterns: Sequence[Pattern] = (),
+        *,
+        depth: Depth = Depth.IMAGES,
+        platforms: tuple[Platform, ...] = (),
+        only: frozenset[str] = frozenset(),
+        concurrency: int = 16,
+        strict: bool = False,
+    ) -> None:
+        self.records = Records()
+        self.progress = Progress()
+        self._source = source
+        self._patterns = list(patterns) or [EVERYTHING]
+        self._depth = depth
+        self._platforms = platforms
+        self._only = only
+        self._concurrency = concurrency
+        self._strict = strict
+        self._jobs: asyncio.LifoQueue[_Job] = asyncio.LifoQueue()
+        # Where each document was asked for; in which repositories it could be asked for if that fails.
+        self._asked: dict[str, dict[str, _Job | None]] = {}
+        self._tags_seen: set[tuple[str, str]] = set()
+
+    async def run(self) -> Records:
+        """Read everything, and return what was read and what failed.
+
+        Raises
+        ------
+        RegframeError
+            The first error, if the scan is strict.
+        """
+        self._add_all(self._first_jobs())
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(self._work()) for _ in range(self._concurrency)]
+                await self._jobs.join()
+                for worker in workers:
+                    worker.cancel()
+        except* RegframeError as errors:
+            raise errors.exceptions[0] from None
+        return self.records
+
+    def _first_jobs(self) -> Iterable[_Job]:
+        globs = [pattern for pattern in self._patterns if not pattern.names_repository]
+        if globs:
+            yield partial(self._list_repositories, globs)
+        named: dict[str, list[Pattern]] = {}
+        for pattern in self._patterns:
+            if pattern.names_repository:
+                named.setdefault(pattern.repository, []).append(pattern)
+        for repository, patterns in named.items():
+            yield from self._jobs_of_repository(repository, patterns, listed=False)
+
+    def _jobs_of_repository(self, repository: str, patterns: Sequence[Pattern], *, listed: bool) -> Iterable[_Job]:
+        if listed and self._depth < Depth.COUNTS:
+            return
+        # Only reading a manifest tells whether a tag that was named is there; short of that the list does.
+        named = [pattern for pattern in patterns if pattern.names_tag and self._depth >= Depth.MANIFESTS]
+        for pattern in named:
+            yield from self._jobs_of_tag(repository, pattern.tag, pattern.digest)
+        globs = [pattern for pattern in patterns if pattern not in named]
+        if globs:
+            yield partial(self._list_tags, repository, globs, listed=listed)
+
+    def _jobs_of_tag(
+        self, repository: str, tag: str | None, digest: str | None = None, *, listed: bool = False
+    ) -> Iterable[_Job]:
+        key = (repository, digest or tag or "")
+        if key in self._tags_seen or self._depth < Depth.TAGS:
+            return
+        self._tags_seen.add(key)
+        self.progress.tags += 1
+        if self._depth < Depth.MANIFESTS:
+            self.records.tags.append(Tag(repository, tag, digest))
+            self.progress.tags_done += 1
+        else:
+            yield partial(self._read_tag, repository, tag, digest, listed=listed)
+
+    def _add_all(self, jobs: Iterable[_Job]) -> None:
+        for job in jobs:
+            self._jobs.put_nowait(job)
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._jobs.get()
+            try:
+                await job()
+            finally:
+                self._jobs.task_done()
+
+    async def _list_repositories(self, globs: Sequence[Pattern]) -> None:
+        try:
+            async for name in self._source.repositories():
+                if not is_repository(name):
+                    sentence = f"The catalog lists “{printable(name)}”, which is no repository's name."
+                    self._fail(Failure(InvalidDocument(sentence, operation="catalog"), printable(name)))
+                    continue
+                patterns = [glob for glob in globs if glob.matches_repository(name)]
+                if patterns and name not in self.records.repositories:
+                    self.progress.repositories += 1
+                    self.records.repositories[name] = None
+                    self._add_all(self._jobs_of_repository(name, patterns, listed=True))
+        except RegframeError as error:
+            self._fail(Failure(error))
+
+    async def _list_tags(self, repository: str, globs: Sequence[Pattern], *, listed: bool) -> None:
+        count = 0
+        try:
+            async for tag in self._source.tags(repository):
+                count += 1
+                if not is_tag(tag):
+                    sentence = f"{repository} lists “{printable(tag)}”, which is no tag."
+                    self._fail(Failure(InvalidDocument(sentence, operation="tags"), repository, printable(tag)))
+                elif any(glob.matches_tag(tag) for glob in globs):
+                    self._add_all(self._jobs_of_tag(repository, tag, listed=True))
+        except NotFound as error:
+            # The catalog goes on listing repositories whose last tag was deleted.
+            if not listed:
+                self._fail(Failure(error, repository))
+                return
+        except RegframeError as error:
+            self._fail(Failure(error, repository))
+            return
+        self.records.repositories[repository] = count
+
+    async def _read_tag(self, repository: str, tag: str | None, digest: str | None, *, listed: bool) -> None:
+        document = None
+        try:
+            document = await self._source.manifest(repository, digest or tag or "")
+            self.records.repositories.setdefault(repository, None)
+            self.records.tags.append(Tag(repository, tag, document.digest))
+            self.progress.documents += 1
+            if document.modified is not None:
+                self.records.modified.setdefault(document.digest, document.modified)
+            self._keep_manifest(repository, document.digest, document.data, document.media_type, 0)
+        except RegframeError as error:
+            error.operation = error.operation or "manifest"
+            if document is None and listed:
+                self.records.tags.append(Tag(repository, tag))
+            self._fail(Failure(error, repository, tag, digest))
+        finally:
+            self.progress.tags_done += 1
+
+    def _keep_manifest(self, repository: str, digest: str, data: bytes, media_type: str | None, level: int) -> None:
+        if digest in self.records.manifests:
+            manifest = self.records.manifests[digest]
+        else:
+            manifest = parse_manifest(data, media_type)
+            self.records.manifests[digest] = manifest
+        self._add_all(self._jobs_below(repository, manifest, level))
+
+    def _jobs_below(self, repository: str, manifest: Manifest | Index, level: int) -> Iterable[_Job]:
+        if self._depth < Depth.IMAGES:
+            return
+        if isinstance(manifest, Index):
+            for entry in manifest.manifests:
+                if entry.digest not in self.records.manifests and self._is_wanted(entry):
+                    job = partial(self._read_manifest, repository, entry, level + 1)
+                    yield from self._once(entry.digest, repository, job)
+        elif _has_image_config(manifest) and manifest.config.digest not in self.records.configs:
+            job = partial(self._read_config, repository, manifest.config)
+            yield from self._once(manifest.config.digest, repository, job)
+
+    def _is_wanted(self, entry: Descriptor) -> bool:
+        if self._only and entry.digest not in self._only and entry.media_type not in media_types.INDEXES:
+            return False
+        return is_wanted(kind_of_entry(entry) or "image", entry.platform, self._platforms, in_index=True)
+
+    def _once(self, digest: str, repository: str, job: _Job) -> Iterable[_Job]:
+        """Yield a job if nobody has asked for its document; in another repository it waits for the first to fail."""
+        asked = self._asked.setdefault(digest, {})
+        if repository in asked:
+            return
+        is_under_way = bool(asked) and digest not in self.records.failed_documents
+        asked[repository] = job if is_under_way else None
+        if not is_under_way:
+            yield job
+
+    async def _read_manifest(self, repository: str, entry: Descriptor, level: int) -> None:
+        try:
+            if level > DEEPEST_INDEX:
+                raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.")
+            document = await self._source.manifest(repository, entry.digest)
+            self._keep_manifest(repository, entry.digest, document.data, document.media_type or entry.media_type, level)
+            self._succeed(entry.digest)
+        except RegframeError as error:
+            self._fail_document(entry.digest, error, "manifest")
+
+    async def _read_config(self, repository: str, descriptor: Descriptor) -> None:
+        try:
+            self.records.configs[descriptor.digest] = parse_config(await self._source.blob(repository, descriptor))
+            self._succeed(descriptor.digest)
+        except RegframeError as error:
+            self._fail_document(descriptor.digest, error, "config")
+
+    def _succeed(self, digest: str) -> None:
+        self.progress.documents += 1
+        self.records.failed_documents.pop(digest, None)
+        self._asked[digest] = {}
+
+    def _fail_document(self, digest: str, error: RegframeError, operation: str) -> None:
+        error.operation = error.operation or operation
+        self.records.failed_documents[digest] = error
+        asked = self._asked[digest]
+        elsewhere = next((repository for repository, job in asked.items() if job is not None), None)
+        if elsewhere is not None:
+            job, asked[elsewhere] = asked[elsewhere], None
+            assert job is not None
+            self._jobs.put_nowait(job)
+            return
+        self.progress.errors += 1
+        if self._strict:
+            raise error
+
+    def _fail(self, failure: Failure) -> None:
+        self.progress.errors += 1
+        self.records.failures.append(failure)
+        if self._strict:
+            raise failure.error
+
+
+def _has_image_config(manifest: Manifest) -> bool:
+    config = manifest.config.media_type
+    return kind_of_manifest(manifest) == "image" and (not config or config in media_types.IMAGE_CONFIGS)

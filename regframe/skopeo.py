@@ -1,0 +1,93 @@
+"""What ``skopeo inspect`` prints of an image, key for key, so that scripts can change over.
+
+Source: ``cmd/skopeo/inspect/output.go`` and the ``ImageInspectInfo`` of containers/image, as documented in
+skopeo-inspect(1).
+"""
+
+from __future__ import annotations
+
+import platform as machine
+import re
+from typing import Any
+
+from regframe.errors import InvalidDocument, NotFound
+from regframe.oci.config import ExecutionParameters, parse_config
+from regframe.oci.kind import kind_of_entry
+from regframe.oci.manifest import Index, Platform, parse_manifest
+from regframe.reference import Pattern
+from regframe.scan import DEEPEST_INDEX
+from regframe.sources import Source
+
+_GO_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "arm",
+    "i386": "386",
+    "i686": "386",
+}
+
+
+def this_platform() -> Platform:
+    """Return the platform of this machine's containers, which skopeo picks from an index: Linux, outside Windows."""
+    name = machine.machine().lower()
+    system = "windows" if machine.system() == "Windows" else "linux"
+    return Platform(system, _GO_ARCHITECTURES.get(name, name))
+
+
+async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Platform) -> dict[str, Any]:
+    """Return the object that ``skopeo inspect docker://…`` prints as JSON.
+
+    Raises
+    ------
+    NotFound
+        If there is no such image, or none for the wanted platform.
+    """
+    repository = pattern.repository
+    top = await source.manifest(repository, pattern.digest or pattern.tag or "latest")
+    document, manifest = top, parse_manifest(top.data, top.media_type)
+    for _ in range(DEEPEST_INDEX):
+        if not isinstance(manifest, Index):
+            break
+        matching = [
+            entry
+            for entry in manifest.manifests
+            if kind_of_entry(entry) is None and (entry.platform is None or entry.platform.matches(wanted))
+        ]
+        if not matching:
+            raise NotFound(
+                f"{registry}/{pattern} has no image for {wanted}; platform= names another.", operation="inspect"
+            )
+        document = await source.manifest(repository, matching[0].digest)
+        manifest = parse_manifest(document.data, document.media_type)
+    if isinstance(manifest, Index):
+        raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.", operation="inspect")
+    config = parse_config(await source.blob(repository, manifest.config))
+    run = config.config or ExecutionParameters()
+    named = {"Name": f"{registry}/{repository}", "Tag": None if pattern.digest else pattern.tag}
+    return {key: value for key, value in named.items() if value} | {
+        "Digest": top.digest,
+        "RepoTags": sorted([tag async for tag in source.tags(repository)]),
+        "Created": _go_time(config.created),
+        "DockerVersion": config.docker_version or "",
+        "Labels": run.labels,
+        "Architecture": config.architecture,
+        "Os": config.os,
+        "Layers": [layer.digest for layer in manifest.layers],
+        "LayersData": [
+            {
+                "MIMEType": layer.media_type,
+                "Digest": layer.digest,
+                "Size": layer.size,
+                "Annotations": layer.annotations,
+            }
+            for layer in manifest.layers
+        ],
+        "Env": run.env,
+    }
+
+
+def _go_time(text: str | None) -> str | None:
+    """Return a time as Go writes it: without the zeros at the end of a second's fraction."""
+    return re.sub(r"\.(\d*?)0+(?=\D|$)", lambda match: f".{match[1]}" if match[1] else "", text) if text else text

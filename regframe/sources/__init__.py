@@ -1,0 +1,51 @@
+"""Where documents come from: one small async protocol, one module for each kind of place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from regframe.oci.manifest import Descriptor
+
+# A manifest above 4 MiB is pushed to some registries and cannot be pulled from others; regclient reads up to 8 MiB.
+DOCUMENT_LIMIT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A manifest or an image index as it came: its bytes have its digest.
+
+    Attributes
+    ----------
+    data : bytes
+        The document's bytes.
+    digest : str
+        Their digest.
+    media_type : str or None
+        What the place said that the document is.
+    modified : datetime or None
+        When the place says that it last changed.
+    """
+
+    data: bytes
+    digest: str
+    media_type: str | None = None
+    modified: datetime | None = None
+
+
+class Source(Protocol):
+    """A place that holds images. Everything to the right of ``sources`` knows only this."""
+
+    def repositories(self) -> AsyncIterator[str]:
+        """Yield the names of the repositories, as pages of them come."""
+
+    def tags(self, repository: str) -> AsyncIterator[str]:
+        """Yield the tags of a repository, as pages of them come."""
+
+    async def manifest(self, repository: str, reference: str) -> Document:
+        """Return the manifest or the index that a tag or a digest means."""
+
+    async def blob(self, repository: str, descriptor: Descriptor) -> bytes:
+        """Return a blob of at most ``DOCUMENT_LIMIT`` bytes, which have the descriptor's digest."""

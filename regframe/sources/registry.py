@@ -1,0 +1,292 @@
+"""A remote registry, through the Registry HTTP API V2.
+
+Sources: OCI distribution-spec 1.1; CNCF Distribution's ``spec/api.md`` (catalog, paging).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+import msgspec
+
+from regframe.errors import (
+    CredentialsRefused,
+    ErrorDetails,
+    InvalidDocument,
+    NotFound,
+    RateLimited,
+    RegframeError,
+    RegistryError,
+    TooLarge,
+    Unsupported,
+    printable,
+)
+from regframe.oci import media_types
+from regframe.oci.digest import digest_of, is_verifiable, verify
+from regframe.oci.manifest import Descriptor
+from regframe.reference import DOCKER_HUB, is_digest
+from regframe.sources import DOCUMENT_LIMIT, Document
+from regframe.sources.auth import Authenticator, refused
+from regframe.sources.transport import Transport, shown
+
+_DOCKER_HUB_HOST = "registry-1.docker.io"
+_PAGE_LIMIT = 32 * 1024 * 1024
+# The most that ECR and CNCF Distribution give; quay gives 100; some take no number at all.
+_PAGE_SIZES = (1000, 100, None)
+_CATALOG_SCOPE = "registry:catalog:*"
+
+
+def api_host(registry: str) -> str:
+    """Return the host that answers for a registry's name; Docker Hub's is another one."""
+    return _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
+
+
+class _Page(msgspec.Struct):
+    repositories: list[str] | None = None
+    tags: list[str] | None = None
+
+
+class _ErrorEntry(msgspec.Struct):
+    code: str = ""
+    message: str | None = None
+
+
+class _Errors(msgspec.Struct):
+    errors: list[_ErrorEntry] | None = None
+
+
+class RegistrySource:
+    """Documents of one remote registry.
+
+    Parameters
+    ----------
+    name : str
+        The registry's name, for messages.
+    transport : Transport
+        Connections to it.
+    authenticator : Authenticator
+        What to send so that it answers.
+    """
+
+    def __init__(self, name: str, transport: Transport, authenticator: Authenticator) -> None:
+        self._name = name
+        self._transport = transport
+        self._authenticator = authenticator
+
+    async def ping(self) -> dict[str, str | None]:
+        """Return how the registry presents itself (distribution-spec, "Determining Support").
+
+        Raises
+        ------
+        RegframeError
+            If it does not answer as a registry, or refuses the credentials.
+        """
+        response = await self._get("/v2/", "ping", "", "")
+        if response.status_code != 200:
+            raise self._error(response, "ping", f"{self._name} does not answer as a registry does at /v2/")
+        return {
+            "registry": self._name,
+            "url": shown(response.request.url),
+            "api_version": response.headers.get("docker-distribution-api-version"),
+            "auth": self._authenticator.scheme,
+            "server": response.headers.get("server"),
+        }
+
+    async def repositories(self) -> AsyncIterator[str]:
+        """Yield the names in the catalog.
+
+        Raises
+        ------
+        Unsupported
+            If the registry does not offer its catalog to this user.
+        """
+        way_out = f"name the repositories that you want, as in “{self._name}/team/app”"
+        try:
+            async for page in self._pages("/v2/_catalog", "catalog", "", _CATALOG_SCOPE):
+                for name in page.repositories or []:
+                    yield name
+        except (NotFound, CredentialsRefused, RegistryError) as error:
+            refused_login = isinstance(error, CredentialsRefused) and error.operation == "login"
+            if refused_login or error.status not in {401, 403, 404, 405, 501}:
+                raise
+            raise Unsupported(
+                f"{self._name} does not offer a list of its repositories to this user; {way_out}.",
+                operation="catalog", status=error.status, code=error.code, url=error.url,
+            ) from None  # fmt: skip
+
+    async def tags(self, repository: str) -> AsyncIterator[str]:
+        """Yield the tags of a repository.
+
+        Raises
+        ------
+        NotFound
+            If there is no such repository.
+        """
+        async for page in self._pages(f"/v2/{repository}/tags/list", "tags", repository, _pull(repository)):
+            for tag in page.tags or []:
+                yield tag
+
+    async def manifest(self, repository: str, reference: str) -> Document:
+        """Return the manifest or the index that a tag or a digest means.
+
+        Raises
+        ------
+        NotFound
+            If the repository has no such manifest.
+        DigestMismatch
+            If the bytes have not the digest that was asked for, or that the registry names.
+        """
+        path = f"/v2/{repository}/manifests/{reference}"
+        headers = {"Accept": media_types.ACCEPT}
+        response = await self._get(path, "manifest", repository, _pull(repository), headers)
+        separator = "@" if is_digest(reference) else ":"
+        if response.status_code != 200:
+            raise self._error(response, "manifest", f"{self._name} has no {repository}{separator}{reference}")
+        named = response.headers.get("docker-content-digest", "")
+        digest = reference if separator == "@" else named if is_verifiable(named) else digest_of(response.content)
+        self._check(response, digest, "manifest")
+        content_type = response.headers.get("content-type")
+        return Document(response.content, digest, content_type, _time(response.headers.get("last-modified")))
+
+    async def blob(self, repository: str, descriptor: Descriptor) -> bytes:
+        """Return a blob of at most ``DOCUMENT_LIMIT`` bytes.
+
+        Raises
+        ------
+        TooLarge
+            If it has, or should have, more bytes.
+        NotFound
+            If the repository has no such blob.
+        DigestMismatch
+            If the bytes have another digest.
+        """
+        path = f"/v2/{repository}/blobs/{descriptor.digest}"
+        if descriptor.size > DOCUMENT_LIMIT:
+            raise TooLarge(
+                f"{descriptor.digest} has {descriptor.size:,} bytes; regframe reads documents of at most "
+                f"{DOCUMENT_LIMIT:,}.", operation="blob",
+            )  # fmt: skip
+        response = await self._get(path, "blob", repository, _pull(repository))
+        if response.status_code != 200:
+            raise self._error(response, "blob", f"{self._name} has no blob {descriptor.digest} in {repository}")
+        self._check(response, descriptor.digest, "blob")
+        return response.content
+
+    async def _pages(self, path: str, operation: str, repository: str, scope: str) -> AsyncIterator[_Page]:
+        sizes = iter(_PAGE_SIZES)
+        seen: set[str] = set()
+        url: str | None = f"{path}?n={next(sizes)}"
+        first = True
+        while url:
+            response = await self._get(url, operation, repository, scope, limit=_PAGE_LIMIT)
+            if first and response.status_code in {400, 413, 416, 422} and (size := next(sizes, 0)) != 0:
+                url = f"{path}?n={size}" if size else path
+                continue
+            first = False
+            if response.status_code != 200:
+                raise self._error(response, operation, f"{self._name} has no repository {repository}")
+            page = self._page(response, operation)
+            names = set(page.repositories or page.tags or []) - seen
+            if not names and seen:
+                # Some registries answer page one again past the end.
+                return
+            seen |= names
+            yield page
+            url = self._next_page(response, operation)
+
+    def _page(self, response: httpx.Response, operation: str) -> _Page:
+        try:
+            return msgspec.json.decode(response.content, type=_Page)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidDocument(
+                f"{self._name} answered the list of {operation} with something else: {printable(str(error))}.",
+                operation=operation, url=shown(response.request.url),
+            ) from None  # fmt: skip
+
+    def _next_page(self, response: httpx.Response, operation: str) -> str | None:
+        """Return where the list goes on: the link as it came, if it leads to the same host."""
+        link = response.links.get("next", {}).get("url")
+        if not link:
+            return None
+        here = response.request.url
+        there = here.join(link)
+        if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            raise RegistryError(
+                f"{self._name} says that its list of {operation} goes on at {printable(there.host)}; regframe does not "
+                "follow a list to another host.", operation=operation, url=shown(here),
+            )  # fmt: skip
+        return str(there)
+
+    async def _get(
+        self,
+        url: str,
+        operation: str,
+        repository: str,
+        scope: str,
+        headers: dict[str, str] | None = None,
+        limit: int = DOCUMENT_LIMIT,
+    ) -> httpx.Response:
+        try:
+            sent = await self._authenticator.authorization(self._transport, repository, scope)
+            response = await self._transport.get(url, headers or {}, limit, sent)
+            if response.status_code == 401:
+                self._authenticator.challenged(response, scope, sent)
+                again = await self._authenticator.authorization(self._transport, repository, scope)
+                if again is None or (again == sent and not again.startswith("Bearer")):
+                    raise refused(self._name, response, had_credentials=again is not None)
+                response = await self._transport.get(url, headers or {}, limit, again)
+                if response.status_code == 401 and again.startswith("Basic"):
+                    raise refused(self._name, response, had_credentials=True)
+        except RegframeError as error:
+            error.operation = error.operation or operation
+            raise
+        return response
+
+    def _check(self, response: httpx.Response, digest: str, operation: str) -> None:
+        try:
+            verify(response.content, digest)
+        except InvalidDocument as error:
+            error.operation, error.url = operation, shown(response.request.url)
+            raise
+
+    def _error(self, response: httpx.Response, operation: str, missing: str) -> RegframeError:
+        """Return what an answer other than a success means; ``missing`` is the sentence for a 404."""
+        status = response.status_code
+        code, said = _said(response)
+        reason = f" ({code}{': ' if code and said else ''}{said})" if code or said else ""
+        url = shown(response.request.url)
+        details: ErrorDetails = {"operation": operation, "status": status, "code": code or None, "url": url}
+        if status == 404:
+            return NotFound(f"{missing}{reason}.", **details)
+        if status in {401, 403}:
+            return CredentialsRefused(f"{self._name} does not let this user read {url}{reason}.",
+                                      **details)  # fmt: skip
+        if status == 429:
+            return RateLimited(f"{self._name} asks to come back later: its rate limit is used up{reason}.", **details)
+        if status in {405, 501}:
+            return Unsupported(f"{self._name} does not offer this ({operation}){reason}.", **details)
+        return RegistryError(f"{self._name} answered {status} to {operation}{reason}.", **details)
+
+
+def _pull(repository: str) -> str:
+    return f"repository:{repository}:pull"
+
+
+def _said(response: httpx.Response) -> tuple[str, str]:
+    """Return the registry's error code and message (distribution-spec, "Error Codes")."""
+    try:
+        errors = msgspec.json.decode(response.content, type=_Errors).errors or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "", ""
+    return (printable(errors[0].code, 60), printable(errors[0].message or "")) if errors else ("", "")
+
+
+def _time(header: str | None) -> datetime | None:
+    """Read an HTTP date (RFC 9110, section 5.6.7)."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC) if header else None
+    except (ValueError, OverflowError):
+        return None
