@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from regframe.errors import ConfigurationError, InvalidReference
-from regframe.oci.manifest import Platform
+from regframe.oci.descriptor import Platform
 from regframe.reference import Pattern, Target
 from regframe.sources.auth import Authenticator
 from regframe.sources.credentials import Credentials, StoredLogins

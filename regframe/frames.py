@@ -16,8 +16,8 @@ import pandas as pd
 
 from regframe.errors import InvalidDocument, RegframeError
 from regframe.oci.config import ImageConfig, layer_of_each_step, parse_time, settings
+from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import kind_of_manifest, kind_of_tag, subject_of_tag
-from regframe.oci.manifest import Platform
 from regframe.oci.media_types import compression, is_stored
 from regframe.records import Image, Records
 from regframe.version import parse_version, tag_order
@@ -232,7 +232,7 @@ def _image_row(repository: str, tag: str | None, image: Image) -> tuple[Any, ...
         image.digest,
         str(platform) or None,
         image.index_digest,
-        manifest.config.digest,
+        manifest.config.digest if manifest.config else None,
         manifest.media_type,
         image.kind,
         image.artifact_type,
@@ -244,8 +244,14 @@ def _image_row(repository: str, tag: str | None, image: Image) -> tuple[Any, ...
         image.released_at,
         image.released_source,
         len(manifest.layers),
-        sum(layer.size for layer in manifest.layers),
+        _total(manifest.layers),
     )
+
+
+def _total(layers: list[Descriptor]) -> int | None:
+    """Return the sum of the layers' sizes, or ``None`` where one is not known."""
+    sizes = [layer.size for layer in layers if layer.size is not None]
+    return sum(sizes) if len(sizes) == len(layers) else None
 
 
 def _layer_rows(image: Image) -> Iterable[tuple[Any, ...]]:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from regframe.errors import RegframeError
 from regframe.oci.config import ImageConfig, parse_time
+from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import REFERENCE_DIGEST, Kind, artifact_type, kind_of_entry, kind_of_manifest
-from regframe.oci.manifest import Descriptor, Index, Manifest, Platform
+from regframe.oci.manifest import Index, Manifest
 from regframe.oci.release import CREATED_ANNOTATION, ReleasedSource, released
 
 
@@ -85,7 +86,7 @@ class Records:
         if isinstance(document, Index):
             for entry in document.manifests:
                 yield from self._needed(entry.digest, seen)
-        elif document is not None:
+        elif document is not None and document.config is not None:
             yield document.config.digest
 
     def _images(
@@ -107,7 +108,9 @@ class Records:
         subject = manifest.subject.digest if manifest.subject else None
         if subject is None and entry is not None:
             subject = entry.annotation(REFERENCE_DIGEST)
-        config = self.configs.get(manifest.config.digest) if kind == "image" else None
+        config = manifest.embedded_config
+        if kind == "image" and manifest.config is not None:
+            config = self.configs.get(manifest.config.digest)
         platform = _platform(config, entry) if kind == "image" else None
         created = parse_time(config.created) if config else None
         candidates: list[tuple[ReleasedSource, datetime | None]] = [

@@ -12,8 +12,9 @@ from typing import Any
 from regframe.errors import InvalidDocument, NotFound, RegframeError, printable
 from regframe.oci import media_types
 from regframe.oci.config import parse_config
+from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import kind_of_entry, kind_of_manifest
-from regframe.oci.manifest import Descriptor, Index, Manifest, Platform, parse_manifest
+from regframe.oci.manifest import Index, Manifest, parse_manifest
 from regframe.records import Failure, Records, Tag, is_wanted
 from regframe.reference import EVERYTHING, Pattern, is_repository, is_tag
 from regframe.sources import Source
@@ -235,9 +236,8 @@ class Scan:
                 if entry.digest not in self.records.manifests and self._is_wanted(entry):
                     job = partial(self._read_manifest, repository, entry, level + 1)
                     yield from self._once(entry.digest, repository, job)
-        elif _has_image_config(manifest) and manifest.config.digest not in self.records.configs:
-            job = partial(self._read_config, repository, manifest.config)
-            yield from self._once(manifest.config.digest, repository, job)
+        elif (config := _image_config(manifest)) and config.digest not in self.records.configs:
+            yield from self._once(config.digest, repository, partial(self._read_config, repository, config))
 
     def _is_wanted(self, entry: Descriptor) -> bool:
         if self._only and entry.digest not in self._only and entry.media_type not in media_types.INDEXES:
@@ -297,6 +297,9 @@ class Scan:
             raise failure.error
 
 
-def _has_image_config(manifest: Manifest) -> bool:
-    config = manifest.config.media_type
-    return kind_of_manifest(manifest) == "image" and (not config or config in media_types.IMAGE_CONFIGS)
+def _image_config(manifest: Manifest) -> Descriptor | None:
+    """Return the config that is to be read: an image's own, not what an artifact has in its place."""
+    config = manifest.config
+    if config is None or kind_of_manifest(manifest) != "image":
+        return None
+    return config if not config.media_type or config.media_type in media_types.IMAGE_CONFIGS else None

@@ -12,8 +12,9 @@ from typing import Any
 
 from regframe.errors import InvalidDocument, NotFound
 from regframe.oci.config import ExecutionParameters, parse_config
-from regframe.oci.kind import kind_of_entry
-from regframe.oci.manifest import Index, Platform, parse_manifest
+from regframe.oci.descriptor import Platform
+from regframe.oci.kind import artifact_type, kind_of_entry
+from regframe.oci.manifest import Index, parse_manifest
 from regframe.reference import Pattern
 from regframe.scan import DEEPEST_INDEX
 from regframe.sources import Source
@@ -63,12 +64,17 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
         manifest = parse_manifest(document.data, document.media_type)
     if isinstance(manifest, Index):
         raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.", operation="inspect")
-    config = parse_config(await source.blob(repository, manifest.config))
+    config = manifest.embedded_config
+    if config is None:
+        if manifest.config is None or artifact_type(manifest):
+            raise InvalidDocument(f"{registry}/{pattern} is no image, so there is nothing to inspect; see manifest().")
+        config = parse_config(await source.blob(repository, manifest.config))
     run = config.config or ExecutionParameters()
-    named = {"Name": f"{registry}/{repository}", "Tag": None if pattern.digest else pattern.tag}
-    return {key: value for key, value in named.items() if value} | {
+    # Of all manifests only those of schema 1 say which tag they are.
+    tag = {"Tag": pattern.tag} if manifest.embedded_config else {}
+    return {"Name": f"{registry}/{repository}", **tag} | {
         "Digest": top.digest,
-        "RepoTags": sorted([tag async for tag in source.tags(repository)]),
+        "RepoTags": [tag async for tag in source.tags(repository)],
         "Created": _go_time(config.created),
         "DockerVersion": config.docker_version or "",
         "Labels": run.labels,
@@ -79,7 +85,7 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
             {
                 "MIMEType": layer.media_type,
                 "Digest": layer.digest,
-                "Size": layer.size,
+                "Size": -1 if layer.size is None else layer.size,
                 "Annotations": layer.annotations,
             }
             for layer in manifest.layers

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from regframe.oci.manifest import Descriptor, Platform, decode
+from regframe.oci.descriptor import Descriptor, Platform, decode
 
 
 class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):

@@ -10,7 +10,8 @@ import re
 from typing import Literal
 
 from regframe.oci import media_types
-from regframe.oci.manifest import Descriptor, Index, Manifest
+from regframe.oci.descriptor import Descriptor
+from regframe.oci.manifest import Index, Manifest
 
 Kind = Literal["image", "attestation", "artifact", "signature"]
 
@@ -49,7 +50,7 @@ def artifact_type(manifest: Manifest | Index) -> str | None:
     """Return the artifact's type: ``artifactType``, else the config's media type where that is no image's."""
     if manifest.artifact_type:
         return manifest.artifact_type
-    if isinstance(manifest, Manifest):
+    if isinstance(manifest, Manifest) and manifest.config is not None:
         config = manifest.config.media_type
         if config and config not in media_types.IMAGE_CONFIGS and config != media_types.OCI_EMPTY:
             return config
@@ -65,5 +66,6 @@ def kind_of_manifest(manifest: Manifest | Index) -> Kind:
         return "signature"
     if any(one.startswith(_ATTESTATION_TYPES) for one in types):
         return "attestation"
-    is_empty = isinstance(manifest, Manifest) and manifest.config.media_type == media_types.OCI_EMPTY
+    config = manifest.config if isinstance(manifest, Manifest) else None
+    is_empty = config is not None and config.media_type == media_types.OCI_EMPTY
     return "artifact" if own_type or is_empty else "image"

@@ -6,74 +6,28 @@ Sources: OCI image-spec 1.1 ``manifest.md``, ``image-index.md`` and ``descriptor
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
-
 import msgspec
 
 from regframe.errors import InvalidDocument, printable
-from regframe.oci import media_types
+from regframe.oci import media_types, schema1
+from regframe.oci.config import ImageConfig
+from regframe.oci.descriptor import Descriptor, decode
 from regframe.oci.digest import is_verifiable
-
-T = TypeVar("T")
-
-Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
-
-class Platform(msgspec.Struct, frozen=True, gc=False, rename={"os_version": "os.version"}):
-    """What an image runs on (image-spec, "Image Index Property Descriptions")."""
-
-    os: str = ""
-    architecture: str = ""
-    variant: str | None = None
-    os_version: str | None = None
-
-    def __str__(self) -> str:
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
-
-    @classmethod
-    def parse(cls, text: str) -> Platform:
-        """Read ``os/architecture`` or ``os/architecture/variant``."""
-        os, _, rest = text.partition("/")
-        architecture, _, variant = rest.partition("/")
-        return cls(os, architecture, variant or None)
-
-    def matches(self, wanted: Platform) -> bool:
-        """Return whether an image for this platform is one for the wanted platform.
-
-        A wanted platform without a variant takes any. ``v8`` is what arm64 means without a variant, and ``v1``
-        what amd64 means.
-        """
-        if (self.os, self.architecture) != (wanted.os, wanted.architecture):
-            return False
-        implied = {"arm64": "v8", "amd64": "v1"}.get(self.architecture)
-        return wanted.variant is None or (self.variant or implied) == wanted.variant
-
-
-class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
-    """A reference to content by digest, with its size in bytes and its media type."""
-
-    digest: str
-    size: Size
-    media_type: str = ""
-    annotations: dict[str, str] | None = None
-    artifact_type: str | None = None
-    platform: Platform | None = None
-    urls: list[str] | None = None
-
-    def annotation(self, name: str) -> str | None:
-        """Return one annotation, or ``None``."""
-        return (self.annotations or {}).get(name)
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """One image (or artifact): a config and layers."""
+    """One image (or artifact): a config and layers.
+
+    Docker's schema 1 has no config of its own; what it says instead is in ``embedded_config``.
+    """
 
     media_type: str
-    config: Descriptor
+    config: Descriptor | None
     layers: list[Descriptor]
     annotations: dict[str, str]
     artifact_type: str | None
     subject: Descriptor | None
+    embedded_config: ImageConfig | None = None
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -86,12 +40,15 @@ class Index(msgspec.Struct, frozen=True):
     subject: Descriptor | None
 
 
+_ABSENT = msgspec.Raw()
+
+
 class _AnyManifest(msgspec.Struct, rename="camel"):
     media_type: str | None = None
     config: Descriptor | None = None
     layers: list[Descriptor] | None = None
     manifests: list[Descriptor] | None = None
-    fs_layers: msgspec.Raw | None = None
+    fs_layers: msgspec.Raw = _ABSENT
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
     subject: Descriptor | None = None
@@ -115,8 +72,10 @@ def parse_manifest(data: bytes, content_type: str | None = None) -> Manifest | I
     document = decode(_decoder, data, "manifest")
     if document.layers is not None and document.manifests is not None:
         raise InvalidDocument("The manifest has both layers and manifests, so what it is depends on who reads it.")
-    if document.fs_layers is not None:
-        raise InvalidDocument("The manifest is of Docker's schema 1, which regframe does not read.")
+    if document.fs_layers is not _ABSENT:
+        layers, config = schema1.parse(data)
+        _check_digests(layers)
+        return Manifest(media_types.SCHEMA1_SIGNED, None, layers, {}, None, None, config)
     if document.manifests is not None:
         _check_digests(document.manifests)
         return Index(
@@ -130,6 +89,8 @@ def parse_manifest(data: bytes, content_type: str | None = None) -> Manifest | I
         raise InvalidDocument("The document is neither a manifest (no config) nor an image index (no manifests).")
     layers = document.layers or []
     _check_digests([document.config, *layers])
+    if any(descriptor.size is None for descriptor in (document.config, *layers)):
+        raise InvalidDocument("The manifest gives no size for its config or one of its layers.")
     return Manifest(
         _media_type(document, content_type, media_types.MANIFESTS, media_types.OCI_MANIFEST),
         document.config,
@@ -138,18 +99,6 @@ def parse_manifest(data: bytes, content_type: str | None = None) -> Manifest | I
         document.artifact_type,
         document.subject,
     )
-
-
-def decode(decoder: msgspec.json.Decoder[T], data: bytes, what: str) -> T:
-    """Decode JSON into a typed document, or raise ``InvalidDocument``."""
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as error:
-        raise InvalidDocument(f"The {what} is not as the specification has it: {printable(str(error))}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidDocument(f"The {what} is not JSON: {printable(str(error))}.") from None
-    except RecursionError:
-        raise InvalidDocument(f"The {what} is nested too deeply to be one.") from None
 
 
 def _media_type(document: _AnyManifest, content_type: str | None, known: frozenset[str], default: str) -> str:

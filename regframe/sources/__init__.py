@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from regframe.oci.manifest import Descriptor
+from regframe.oci.descriptor import Descriptor
 
 # A manifest above 4 MiB is pushed to some registries and cannot be pulled from others; regclient reads up to 8 MiB.
 DOCUMENT_LIMIT = 8 * 1024 * 1024

@@ -164,8 +164,8 @@ class Authenticator:
             )
         if credentials and transport.is_encrypted and realm.scheme != "https":
             raise CredentialsRefused(
-                f"{self._registry} is spoken to over TLS, but wants the credentials sent in the clear to {shown(realm)}, "
-                "which regframe does not do."
+                f"{self._registry} is spoken to over TLS, but wants the credentials sent in the clear to "
+                f"{shown(realm)}, which regframe does not do."
             )
         asked = {"scope": self._scopes.get(scope, scope)}
         if service := challenge.parameters.get("service"):

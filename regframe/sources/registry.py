@@ -25,8 +25,10 @@ from regframe.errors import (
     printable,
 )
 from regframe.oci import media_types
+from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import digest_of, is_verifiable, verify
-from regframe.oci.manifest import Descriptor
+from regframe.oci.media_types import essence
+from regframe.oci.schema1 import signed_bytes
 from regframe.reference import DOCKER_HUB, is_digest
 from regframe.sources import DOCUMENT_LIMIT, Document
 from regframe.sources.auth import Authenticator, refused
@@ -145,11 +147,13 @@ class RegistrySource:
         separator = "@" if is_digest(reference) else ":"
         if response.status_code != 200:
             raise self._error(response, "manifest", f"{self._name} has no {repository}{separator}{reference}")
-        named = response.headers.get("docker-content-digest", "")
-        digest = reference if separator == "@" else named if is_verifiable(named) else digest_of(response.content)
-        self._check(response, digest, "manifest")
         content_type = response.headers.get("content-type")
-        return Document(response.content, digest, content_type, _time(response.headers.get("last-modified")))
+        data = response.content
+        signed = signed_bytes(data) if essence(content_type) in media_types.SCHEMA1_MANIFESTS else data
+        named = response.headers.get("docker-content-digest", "")
+        digest = reference if separator == "@" else named if is_verifiable(named) else digest_of(signed)
+        self._check(response, signed, digest, "manifest")
+        return Document(data, digest, content_type, _time(response.headers.get("last-modified")))
 
     async def blob(self, repository: str, descriptor: Descriptor) -> bytes:
         """Return a blob of at most ``DOCUMENT_LIMIT`` bytes.
@@ -164,7 +168,7 @@ class RegistrySource:
             If the bytes have another digest.
         """
         path = f"/v2/{repository}/blobs/{descriptor.digest}"
-        if descriptor.size > DOCUMENT_LIMIT:
+        if descriptor.size is not None and descriptor.size > DOCUMENT_LIMIT:
             raise TooLarge(
                 f"{descriptor.digest} has {descriptor.size:,} bytes; regframe reads documents of at most "
                 f"{DOCUMENT_LIMIT:,}.", operation="blob",
@@ -172,7 +176,7 @@ class RegistrySource:
         response = await self._get(path, "blob", repository, _pull(repository))
         if response.status_code != 200:
             raise self._error(response, "blob", f"{self._name} has no blob {descriptor.digest} in {repository}")
-        self._check(response, descriptor.digest, "blob")
+        self._check(response, response.content, descriptor.digest, "blob")
         return response.content
 
     async def _pages(self, path: str, operation: str, repository: str, scope: str) -> AsyncIterator[_Page]:
@@ -245,9 +249,9 @@ class RegistrySource:
             raise
         return response
 
-    def _check(self, response: httpx.Response, digest: str, operation: str) -> None:
+    def _check(self, response: httpx.Response, data: bytes, digest: str, operation: str) -> None:
         try:
-            verify(response.content, digest)
+            verify(data, digest)
         except InvalidDocument as error:
             error.operation, error.url = operation, shown(response.request.url)
             raise
