@@ -13,7 +13,8 @@ from regframe.reference import Pattern, Target
 from regframe.sources.auth import Authenticator
 from regframe.sources.credentials import Credentials, StoredLogins
 from regframe.sources.registry import RegistrySource, api_host
-from regframe.sources.transport import TLS, Transport, is_loopback, system_cert_dir
+from regframe.sources.tls import TLS, system_cert_dir
+from regframe.sources.transport import Transport, is_loopback
 
 
 @dataclass(frozen=True)

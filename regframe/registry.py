@@ -22,7 +22,7 @@ from regframe.reference import Pattern
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Selection, choose
 from regframe.skopeo import inspected, this_platform
-from regframe.sources.transport import TLS
+from regframe.sources.tls import TLS
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -17,7 +17,8 @@ import msgspec
 
 from regframe.errors import CredentialsRefused, ErrorDetails, InvalidDocument, RegistryError, printable
 from regframe.sources.credentials import Credentials
-from regframe.sources.transport import Transport, shown
+from regframe.sources.explain import shown
+from regframe.sources.transport import Transport
 
 _TOKEN_LIMIT = 1024 * 1024
 # token.md: "If unspecified, … this defaults to 60 seconds".

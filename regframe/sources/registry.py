@@ -32,12 +32,16 @@ from regframe.oci.schema1 import signed_bytes
 from regframe.reference import DOCKER_HUB, is_digest
 from regframe.sources import DOCUMENT_LIMIT, Document
 from regframe.sources.auth import Authenticator, refused
-from regframe.sources.transport import Transport, shown
+from regframe.sources.explain import shown
+from regframe.sources.transport import Transport
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 _PAGE_LIMIT = 32 * 1024 * 1024
 # The most that ECR and CNCF Distribution give; quay gives 100; some take no number at all.
 _PAGE_SIZES = (1000, 100, None)
+# Ten times what the largest public repository has; a list that goes on is not an honest one.
+_MOST_PAGES = 10_000
+_MOST_NAMES = 2_000_000
 _CATALOG_SCOPE = "registry:catalog:*"
 
 
@@ -182,6 +186,7 @@ class RegistrySource:
     async def _pages(self, path: str, operation: str, repository: str, scope: str) -> AsyncIterator[_Page]:
         sizes = iter(_PAGE_SIZES)
         seen: set[str] = set()
+        pages = 0
         url: str | None = f"{path}?n={next(sizes)}"
         first = True
         while url:
@@ -198,6 +203,9 @@ class RegistrySource:
                 # Some registries answer page one again past the end.
                 return
             seen |= names
+            pages += 1
+            if pages > _MOST_PAGES or len(seen) > _MOST_NAMES:
+                raise TooLarge(f"The list of {operation} of {self._name} does not end.", operation=operation)
             yield page
             url = self._next_page(response, operation)
 

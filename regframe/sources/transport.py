@@ -10,22 +10,15 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import certifi
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_retries import Retry, RetryTransport
 
 from regframe.errors import (
-    CertificateRefused,
-    ConfigurationError,
-    ErrorDetails,
     InvalidDocument,
     NoConnection,
     RegframeError,
@@ -33,79 +26,17 @@ from regframe.errors import (
     TooLarge,
     printable,
 )
-
-E = TypeVar("E", bound=BaseException)
+from regframe.sources.explain import NotTLS, explained, shown
+from regframe.sources.pace import Pace
 
 _HEADERS = {"User-Agent": f"regframe/{version('regframe')}", "Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_TRIES_AGAIN = 4
+# A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
+_LONGEST_ANSWER_TIMEOUTS = 4
+_TRIES_AGAIN = 6
 _FIRST_WAIT_SECONDS = 0.25
-_LONGEST_WAIT_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class TLS:
-    """How the registry's certificate is checked, and which certificate the client shows.
-
-    Attributes
-    ----------
-    ca : Path or None
-        A file of certificates (PEM) to believe besides those of this machine.
-    cert_dir : Path or None
-        A folder by docker's and skopeo's certs.d convention: ``*.crt`` are believed, ``*.cert`` with ``*.key`` shown.
-    verify : bool
-        Whether to check at all.
-    """
-
-    ca: Path | None = None
-    cert_dir: Path | None = None
-    verify: bool = True
-
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether the caller named certificates, and so wants nothing but TLS."""
-        return self.ca is not None or self.cert_dir is not None
-
-    def context(self) -> ssl.SSLContext:
-        """Return the context that connections are made with.
-
-        Raises
-        ------
-        ConfigurationError
-            If a file is missing or is not a certificate or key in PEM form.
-        """
-        context = ssl.create_default_context()
-        # Python 3.13 made this flag its default; the self-signed certificates of private registries often fail it.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        context.load_verify_locations(certifi.where())
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        authorities = [self.ca] if self.ca else []
-        if self.cert_dir:
-            if not self.cert_dir.is_dir():
-                raise ConfigurationError(f"There is no folder {self.cert_dir}; cert_dir= takes one with *.crt files.")
-            authorities += sorted(self.cert_dir.glob("*.crt"))
-        for authority in authorities:
-            try:
-                context.load_verify_locations(authority)
-            except OSError as error:
-                reason = "is not a certificate in PEM form" if isinstance(error, ssl.SSLError) else "cannot be read"
-                raise ConfigurationError(f"{authority} {reason}, so it cannot serve to check the registry.") from None
-        for certificate in sorted(self.cert_dir.glob("*.cert")) if self.cert_dir else []:
-            key = certificate.with_suffix(".key")
-            try:
-                context.load_cert_chain(certificate, key)
-            except OSError:
-                raise ConfigurationError(f"{certificate} with {key} is not a certificate and its key.") from None
-        return context
-
-
-def system_cert_dir(host: str) -> Path | None:
-    """Return the folder in which docker, podman or skopeo keep this registry's certificates, if there is one."""
-    places = [Path.home() / ".config/containers/certs.d", Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d")]
-    return next((place / host for place in places if (place / host).is_dir()), None)
+_LONGEST_WAIT_SECONDS = 15.0
 
 
 def is_loopback(host: str) -> bool:
@@ -127,19 +58,23 @@ def _proxy(host: str, scheme: str) -> httpx.Proxy | None:
     return httpx.Proxy(proxy)
 
 
-class _WholeBodies(httpx.AsyncBaseTransport):
-    """Reads each body within the request's limit, so that a torn one is tried again like a lost connection."""
+class _WholeAnswers(httpx.AsyncBaseTransport):
+    """Reads each body within the request's limits, so that a torn one is tried again like a lost connection."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, pace: Pace, longest: float) -> None:
         self._inner = inner
+        self._pace = pace
+        self._longest = longest
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._inner.handle_async_request(request)
-        try:
-            response.stream = _Limited(response, request.extensions["limit"])
-            await response.aread()
-        finally:
-            await response.aclose()
+        async with self._pace, asyncio.timeout(self._longest):
+            response = await self._inner.handle_async_request(request)
+            try:
+                response.stream = _Limited(response, request.extensions["limit"])
+                await response.aread()
+            finally:
+                await response.aclose()
+        self._pace.learn(response)
         return response
 
     async def aclose(self) -> None:
@@ -212,8 +147,13 @@ class Transport:
         connector = aiohttp.TCPConnector(limit=connections, ssl=context)
         # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        self._once = _WholeBodies(
-            AiohttpTransport(client=self._session, proxy=_proxy(host, "http" if plain_http else "https"))
+        self.pace = Pace(connections)
+        self._failures = 0
+        self._most_failures = 3 * connections
+        self._once = _WholeAnswers(
+            AiohttpTransport(client=self._session, proxy=_proxy(host, "http" if plain_http else "https")),
+            self.pace,
+            longest=timeout * _LONGEST_ANSWER_TIMEOUTS,
         )
         self._retrying = RetryTransport(
             self._once,
@@ -222,6 +162,9 @@ class Transport:
                 status_forcelist=[429, 500, 502, 503, 504],
                 backoff_factor=_FIRST_WAIT_SECONDS,
                 max_backoff_wait=_LONGEST_WAIT_SECONDS,
+                # The pace keeps to Retry-After, for all requests at once.
+                respect_retry_after_header=False,
+                retry_on_exceptions=[*Retry.RETRYABLE_EXCEPTIONS, TimeoutError, aiohttp.ClientError],
             ),
         )
 
@@ -286,7 +229,7 @@ class Transport:
             base = httpx.URL(f"{scheme}://{self._host}")
             try:
                 response = await self._send(self._once, "GET", base.join(url), headers, limit)
-            except _NotTLS:
+            except NotTLS:
                 if scheme == schemes[-1]:
                     raise
             else:
@@ -306,19 +249,20 @@ class Transport:
         timeout = {"connect": self._timeout, "read": self._timeout, "pool": None}
         extensions = {"timeout": timeout, "limit": limit}
         request = httpx.Request(method, url, headers={**_HEADERS, **headers}, data=form, extensions=extensions)
+        if self._failures > self._most_failures:
+            raise NoConnection(f"{self._host} has stopped answering, so this was not asked for.", url=shown(url))
         try:
-            response = await transport.handle_async_request(request)
+            # Once a request has failed for good, the next ones are not given as much time.
+            response = await (self._once if self._failures else transport).handle_async_request(request)
         except RegframeError as error:
             error.url = shown(url)
             raise
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _explained(error, url, self._timeout) from None
+            self._failures += 1
+            raise explained(error, url, self._timeout) from None
+        self._failures = 0
         response.request = request
         return response
-
-
-class _NotTLS(NoConnection):
-    """The server answered a TLS handshake with something else."""
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -330,62 +274,3 @@ def _location(response: httpx.Response) -> httpx.URL:
         return response.request.url.join(response.headers["location"])
     except httpx.InvalidURL:
         raise RegistryError("A redirect leads to something that is no URL.", url=shown(response.request.url)) from None
-
-
-def shown(url: httpx.URL) -> str:
-    """Return a URL for people: without user, password and query, which may hold a signature."""
-    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
-
-
-def _explained(error: BaseException, url: httpx.URL, timeout: float) -> NoConnection:
-    """Return what went wrong with a connection, as one sentence with the way out."""
-    causes: list[BaseException] = [error]
-    for cause in causes:
-        # aiohttp keeps what the system said in an attribute of its own.
-        said = (getattr(cause, name, None) for name in ("__cause__", "__context__", "os_error", "certificate_error"))
-        causes += [one for one in said if isinstance(one, BaseException) and one not in causes]
-
-    def first(kind: type[E]) -> E | None:
-        return next((one for one in causes if isinstance(one, kind)), None)
-
-    host = url.netloc.decode("ascii")
-    place: ErrorDetails = {"operation": "connect", "url": shown(url)}
-    if certificate := first(ssl.SSLCertVerificationError):
-        return CertificateRefused(f"The certificate of {host} is not accepted: {_complaint(certificate)}", **place)
-    if first(aiohttp.ClientConnectorDNSError):
-        return NoConnection(f"There is no host called {url.host}, or this machine cannot look it up.", **place)
-    if first(ConnectionRefusedError):
-        return NoConnection(f"Nothing listens at {host}: is the registry running, and is that its port?", **place)
-    if first(TimeoutError) or first(aiohttp.ServerTimeoutError):
-        return NoConnection(f"{host} did not answer within {timeout:g} seconds; timeout= allows more.", **place)
-    if tls := first(ssl.SSLError):
-        reason = (getattr(tls, "reason", None) or "handshake failed").replace("_", " ").lower()
-        return _NotTLS(
-            f"{host} does not speak TLS ({reason}); if it speaks plain HTTP, pass insecure=True (--insecure).",
-            **place,
-        )
-    if url.scheme == "http" and first(aiohttp.ClientResponseError):
-        return NoConnection(f"{host} does not answer in HTTP: is it a registry, and does it want TLS?", **place)
-    return NoConnection(
-        f"The connection to {host} broke: {printable(str(causes[-1])) or type(error).__name__}.", **place
-    )
-
-
-def _complaint(error: ssl.SSLCertVerificationError) -> str:
-    """Return what OpenSSL has against a certificate, and what helps. Numbers: openssl-verify(1), "Diagnostics"."""
-    way_out = "pass its file as ca= (--ca), or verify=False (--no-verify) to go without the check."
-    match error.verify_code:
-        case 18 | 19:
-            return f"it is self-signed and not one of those believed here; {way_out}"
-        case 20 | 21:
-            return f"it is signed by an authority that is not believed here; {way_out}"
-        case 7:
-            return f"it is not signed by the authority given; {way_out}"
-        case 9:
-            return "it is not valid yet; is this machine's clock right?"
-        case 10:
-            return "it has expired; renew it, or pass verify=False (--no-verify) to go without the check."
-        case 62 | 64:
-            return f"{error.verify_message}; use the name that it is made out to."
-        case _:
-            return f"{error.verify_message}; {way_out}"
