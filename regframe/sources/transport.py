@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
 from importlib.metadata import version
 from urllib.request import getproxies, proxy_bypass
 
@@ -70,43 +69,33 @@ class _WholeAnswers(httpx.AsyncBaseTransport):
         async with self._pace, asyncio.timeout(self._longest):
             response = await self._inner.handle_async_request(request)
             try:
-                response.stream = _Limited(response, request.extensions["limit"])
-                await response.aread()
+                body = await _read(response, request.extensions["limit"])
             finally:
                 await response.aclose()
         self._pace.learn(response)
-        return response
+        return httpx.Response(response.status_code, headers=response.headers, content=body)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
-class _Limited(httpx.AsyncByteStream):
-    def __init__(self, response: httpx.Response, limit: int) -> None:
-        encoding = response.headers.get("content-encoding", "identity")
-        if encoding != "identity":
-            # A compressed body says nothing of its size; none was asked for.
-            raise InvalidDocument(f"The answer is encoded as {printable(encoding)}, though identity was asked for.")
-        announced = response.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > limit:
-            raise TooLarge(f"The answer has {int(announced):,} bytes; regframe reads at most {limit:,} of one like it.")
-        self._stream = response.stream
-        self._limit = limit
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        assert isinstance(self._stream, httpx.AsyncByteStream)
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > self._limit:
-                raise TooLarge(
-                    f"The answer has more than {self._limit:,} bytes, the most regframe reads of one like it."
-                )
-            yield chunk
-
-    async def aclose(self) -> None:
-        assert isinstance(self._stream, httpx.AsyncByteStream)
-        await self._stream.aclose()
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        # A compressed body says nothing of its size; none was asked for.
+        raise InvalidDocument(f"The answer is encoded as {printable(encoding)}, though identity was asked for.")
+    announced = response.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The answer has {int(announced):,} bytes; regframe reads at most {limit:,} of one like it.")
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.stream:
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"The answer has more than {limit:,} bytes, the most regframe reads of one like it.")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 class Transport:
@@ -142,7 +131,7 @@ class Transport:
         self._may_fall_back = may_fall_back
         self._plain_http = plain_http
         self._timeout = timeout
-        self._base: httpx.URL | None = None
+        self._base = ""
         self._finding_base = asyncio.Lock()
         connector = aiohttp.TCPConnector(limit=connections, ssl=context)
         # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
@@ -175,7 +164,7 @@ class Transport:
     @property
     def is_encrypted(self) -> bool:
         """Whether the registry is spoken to over TLS."""
-        return self._base is None or self._base.scheme == "https"
+        return not self._base.startswith("http:")
 
     async def get(
         self, url: str, headers: dict[str, str], limit: int, authorization: str | None = None
@@ -214,11 +203,11 @@ class Transport:
         return await self._send(self._once, "POST", url, {}, limit, form)
 
     async def _get(self, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
-        if self._base is None:
+        if not self._base:
             async with self._finding_base:
-                if self._base is None:
+                if not self._base:
                     return await self._first(url, headers, limit)
-        return await self._send(self._retrying, "GET", self._base.join(url), headers, limit)
+        return await self._send(self._retrying, "GET", _absolute(self._base, url), headers, limit)
 
     async def _first(self, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
         """Find out how the registry is spoken to; what is wrong with a name or a port is said at once."""
@@ -226,9 +215,9 @@ class Transport:
         if self._may_fall_back:
             schemes.append("http")
         for scheme in schemes:
-            base = httpx.URL(f"{scheme}://{self._host}")
+            base = f"{scheme}://{self._host}"
             try:
-                response = await self._send(self._once, "GET", base.join(url), headers, limit)
+                response = await self._send(self._once, "GET", _absolute(base, url), headers, limit)
             except NotTLS:
                 if scheme == schemes[-1]:
                     raise
@@ -263,6 +252,10 @@ class Transport:
         self._failures = 0
         response.request = request
         return response
+
+
+def _absolute(base: str, url: str) -> httpx.URL:
+    return httpx.URL(url if url.startswith(("http://", "https://")) else base + url)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
