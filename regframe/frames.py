@@ -61,6 +61,11 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "released_source": CATEGORY,
             "layers": COUNT,
             "size": COUNT,
+            "manifest_size": COUNT,
+            "config_size": COUNT,
+            "index_size": COUNT,
+            "base_name": TEXT,
+            "base_digest": TEXT,
         },
         "layers": {
             **_IMAGE,
@@ -181,7 +186,8 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
     )
     behind = {tag.digest: records.images(tag.digest, platforms, only) for tag in tags if tag.digest}
     rows = [(tag.repository, tag.tag, image) for tag in tags for image in behind.get(tag.digest or "", [])]
-    images = frame("images", [_image_row(repository, tag, image) for repository, tag, image in rows])
+    sizes = records.document_sizes
+    images = frame("images", [_image_row(repository, tag, image, sizes) for repository, tag, image in rows])
     shown = [image for _, _, image in rows]
     return Frames(
         repositories=frame("repositories", records.repositories.items()),
@@ -224,7 +230,7 @@ def _tag_row(records: Records, repository: str, tag: str | None, digest: str | N
     return repository, tag, digest, manifest.media_type if manifest else None, kind, *parts
 
 
-def _image_row(repository: str, tag: str | None, image: Image) -> tuple[Any, ...]:
+def _image_row(repository: str, tag: str | None, image: Image, document_sizes: Mapping[str, int]) -> tuple[Any, ...]:
     manifest, platform = image.manifest, image.platform or Platform()
     return (
         repository,
@@ -245,6 +251,11 @@ def _image_row(repository: str, tag: str | None, image: Image) -> tuple[Any, ...
         image.released_source,
         len(manifest.layers),
         _total(manifest.layers),
+        document_sizes.get(image.digest),
+        manifest.config.size if manifest.config else None,
+        document_sizes.get(image.index_digest or ""),
+        image.base_name,
+        image.base_digest,
     )
 
 

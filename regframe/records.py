@@ -13,6 +13,10 @@ from regframe.oci.kind import REFERENCE_DIGEST, Kind, artifact_type, kind_of_ent
 from regframe.oci.manifest import Index, Manifest
 from regframe.oci.release import CREATED_ANNOTATION, ReleasedSource, released
 
+# What an image was built on (OCI image-spec ``annotations.md``).
+BASE_NAME_ANNOTATION = "org.opencontainers.image.base.name"
+BASE_DIGEST_ANNOTATION = "org.opencontainers.image.base.digest"
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:
@@ -48,19 +52,23 @@ class Image:
     created: datetime | None = None
     released_at: datetime | None = None
     released_source: ReleasedSource | None = None
+    base_name: str | None = None
+    base_digest: str | None = None
 
 
 @dataclass
 class Records:
     """Everything that one scan has read, as a graph: tags to digests, digests to documents.
 
-    ``repositories`` keeps the order in which they were listed, with the number of tags where it is known.
+    ``repositories`` keeps the order in which they were listed, with the number of tags where it is known;
+    ``document_sizes`` has the bytes of each manifest and index by its digest.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     repositories: dict[str, int | None] = field(default_factory=dict)
     tags: list[Tag] = field(default_factory=list)
     manifests: dict[str, Manifest | Index] = field(default_factory=dict)
+    document_sizes: dict[str, int] = field(default_factory=dict)
     configs: dict[str, ImageConfig] = field(default_factory=dict)
     modified: dict[str, datetime] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -115,13 +123,24 @@ class Records:
         created = parse_time(config.created) if config else None
         candidates: list[tuple[ReleasedSource, datetime | None]] = [
             ("annotation", parse_time(manifest.annotations.get(CREATED_ANNOTATION))),
-            ("annotation", parse_time(self._index_annotation(index_digest))),
+            ("annotation", parse_time(self._index_annotation(index_digest, CREATED_ANNOTATION))),
             ("config", created),
         ]
         history = [time for step in (config and config.history) or [] if (time := parse_time(step.created))]
         candidates += [("history", time) for time in sorted(history, reverse=True)]
         candidates += [("modified", self.modified.get(index_digest or digest)), ("seen", self.started)]
         released_at, released_source = released(candidates, self.started)
+
+        def base(name: str) -> str | None:
+            labels = (config and config.config and config.config.labels) or {}
+            on_entry = entry.annotation(name) if entry else None
+            return (
+                manifest.annotations.get(name)
+                or on_entry
+                or labels.get(name)
+                or self._index_annotation(index_digest, name)
+            )
+
         return Image(
             digest=digest,
             manifest=manifest,
@@ -134,11 +153,13 @@ class Records:
             created=created,
             released_at=released_at,
             released_source=released_source,
+            base_name=base(BASE_NAME_ANNOTATION),
+            base_digest=base(BASE_DIGEST_ANNOTATION),
         )
 
-    def _index_annotation(self, index_digest: str | None) -> str | None:
+    def _index_annotation(self, index_digest: str | None, name: str) -> str | None:
         index = self.manifests.get(index_digest) if index_digest else None
-        return index.annotations.get(CREATED_ANNOTATION) if index else None
+        return index.annotations.get(name) if index else None
 
 
 def _platform(config: ImageConfig | None, entry: Descriptor | None) -> Platform | None:

@@ -128,7 +128,9 @@ class AsyncRegistry:
             ``index_digest``, ``config_digest`` (the image ID), ``media_type``, ``kind`` (image, attestation,
             artifact, signature), ``artifact_type``, ``subject`` (the digest that an artifact is about), ``os``,
             ``architecture``, ``variant``, ``created`` (as the config has it), ``released_at`` with
-            ``released_source``, ``layers`` (count) and ``size`` (bytes of its layers, compressed).
+            ``released_source``, ``layers`` (count), ``size`` (bytes of its layers, compressed), ``manifest_size``,
+            ``config_size`` and ``index_size`` (bytes of the documents), ``base_name`` and ``base_digest`` (what the
+            image says that it was built on).
         """
         frames = await self._frames(selection)
         return self._checked(frames, frames.images)

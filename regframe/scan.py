@@ -226,6 +226,7 @@ class Scan:
         else:
             manifest = parse_manifest(data, media_type)
             self.records.manifests[digest] = manifest
+            self.records.document_sizes[digest] = len(data)
         self._add_all(self._jobs_below(repository, manifest, level))
 
     def _jobs_below(self, repository: str, manifest: Manifest | Index, level: int) -> Iterable[_Job]:

@@ -42,6 +42,7 @@ _PAGE_SIZES = (1000, 100, None)
 # Ten times what the largest public repository has; a list that goes on is not an honest one.
 _MOST_PAGES = 10_000
 _MOST_NAMES = 2_000_000
+_LISTS = {"catalog": "a list of repositories", "tags": "a list of tags"}
 _CATALOG_SCOPE = "registry:catalog:*"
 
 
@@ -205,7 +206,7 @@ class RegistrySource:
             seen |= names
             pages += 1
             if pages > _MOST_PAGES or len(seen) > _MOST_NAMES:
-                raise TooLarge(f"The list of {operation} of {self._name} does not end.", operation=operation)
+                raise TooLarge(f"{self._name} sends {_LISTS[operation]} without an end.", operation=operation)
             yield page
             url = self._next_page(response, operation)
 
@@ -214,7 +215,7 @@ class RegistrySource:
             return msgspec.json.decode(response.content, type=_Page)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidDocument(
-                f"{self._name} answered the list of {operation} with something else: {printable(str(error))}.",
+                f"{self._name} answered something else than {_LISTS[operation]}: {printable(str(error))}.",
                 operation=operation, url=shown(response.request.url),
             ) from None  # fmt: skip
 
@@ -227,7 +228,7 @@ class RegistrySource:
         there = here.join(link)
         if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
             raise RegistryError(
-                f"{self._name} says that its list of {operation} goes on at {printable(there.host)}; regframe does not "
+                f"{self._name} says that {_LISTS[operation]} goes on at {printable(there.host)}; regframe does not "
                 "follow a list to another host.", operation=operation, url=shown(here),
             )  # fmt: skip
         return str(there)

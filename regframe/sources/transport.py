@@ -33,9 +33,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 # A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
 _LONGEST_ANSWER_TIMEOUTS = 4
-_TRIES_AGAIN = 6
+_TRIES_AGAIN = 5
 _FIRST_WAIT_SECONDS = 0.25
-_LONGEST_WAIT_SECONDS = 15.0
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 def is_loopback(host: str) -> bool:
