@@ -1,0 +1,171 @@
+"""The sample registry: what regframe runs on when there is no other.
+
+Names, tags, dates and architectures are those of Docker's official images; layers and sizes are made up, the same on
+every run. It is served over real HTTP on loopback, read-only.
+
+>>> import regframe as rf
+>>> from regframe import demo
+>>> with demo.serve() as sample:
+...     tags = rf.Registry(sample.address, progress=False).tags("httpd")
+>>> "2-alpine" in set(tags["tag"])
+True
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regframe.demo.content import SAMPLE_NOTE, ContentBuilder, SampleContent
+from regframe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aiohttp import web
+
+__all__ = ["SAMPLE_NOTE", "ContentBuilder", "SampleContent", "SampleRegistry", "sample_content", "serve"]
+
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class SampleRegistry:
+    """A sample registry that is being served.
+
+    Attributes
+    ----------
+    address : str
+        What clients call it, such as ``localhost:43121``.
+    ca : pathlib.Path or None
+        Its self-signed certificate, with TLS. The folder serves ``skopeo --cert-dir``, and goes with the registry.
+    username, password : str or None
+        What it asks for.
+    content : SampleContent
+        What it holds.
+    """
+
+    address: str
+    ca: Path | None
+    username: str | None
+    password: str | None = field(repr=False)
+    content: SampleContent
+
+
+@lru_cache(maxsize=1)
+def sample_content() -> SampleContent:
+    """Return what the sample registry holds: about a thousand tags, put together in about half a second."""
+    from regframe.demo.official import OfficialImages
+    from regframe.demo.shapes import add_shapes
+    from regframe.demo.table import read_releases
+    from regframe.demo.team import add_team_images
+
+    builder, releases = ContentBuilder(), read_releases()
+    official = OfficialImages(builder, releases)
+    add_team_images(builder, official, releases)
+    add_shapes(builder)
+    return builder.content()
+
+
+@contextmanager
+def serve(
+    *,
+    tls: bool = False,
+    username: str | None = None,
+    password: str | None = None,
+    port: int = 0,
+    content: SampleContent | None = None,
+) -> Iterator[SampleRegistry]:
+    """Serve a sample registry on loopback, in the background, until the block is left.
+
+    Parameters
+    ----------
+    tls : bool, default False
+        HTTPS with a self-signed certificate for localhost and 127.0.0.1, made anew each time.
+    username, password : str, optional
+        Ask for these (Basic authentication).
+    port : int, default 0
+        The port; 0 is any free one.
+    content : SampleContent, optional
+        What to serve; by default :func:`sample_content`.
+
+    Yields
+    ------
+    SampleRegistry
+        Where it is, and what it holds.
+
+    Raises
+    ------
+    ConfigurationError
+        If only one of username and password is given, or the port cannot be used.
+
+    Examples
+    --------
+    >>> with serve() as sample:
+    ...     print(sample.address.partition(":")[0], sample.content)
+    localhost SampleContent(19 repositories, 1067 tags, 4201 manifests)
+    """
+    from anyio.from_thread import start_blocking_portal
+
+    from regframe.demo.server import application
+
+    if (username is None) != (password is None):
+        raise ConfigurationError("A sample registry asks for a user and a password: give both, or neither.")
+    content = sample_content() if content is None else content
+    app = application(content, username, password)
+    with (
+        _certificate() if tls else nullcontext((None, None)) as (ca, context),
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(_served(app, port, context)) as bound,
+    ):
+        yield SampleRegistry(f"localhost:{bound}", ca, username, password, content)
+
+
+@contextmanager
+def _certificate() -> Iterator[tuple[Path, ssl.SSLContext]]:
+    from regframe.demo.certificate import make_certificate
+
+    with tempfile.TemporaryDirectory(prefix="regframe-sample-") as name:
+        yield make_certificate(Path(name))
+
+
+@asynccontextmanager
+async def _served(app: web.Application, port: int, context: ssl.SSLContext | None) -> AsyncIterator[int]:
+    """Serve on the running event loop and yield the port."""
+    from aiohttp import web
+
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, _HOST, port, ssl_context=context)
+    try:
+        await site.start()
+    except (OSError, OverflowError) as error:
+        await runner.cleanup()
+        raise ConfigurationError(
+            f"Port {port} of this machine cannot be used for the sample registry: "
+            "take another, or 0 for any that is free."
+        ) from error
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await _stop(runner, site)
+
+
+async def _stop(runner: web.AppRunner, site: web.TCPSite) -> None:
+    """Let running answers end, and then close every connection.
+
+    A TLS connection that is closed politely waits for its client, who may keep it for later.
+    """
+    await site.stop()
+    transports = [connection.transport for connection in runner.server.connections] if runner.server else []
+    await runner.cleanup()
+    for transport in filter(None, transports):
+        transport.abort()
+    # A transport closes its socket in the loop's next turn.
+    await asyncio.sleep(0)
