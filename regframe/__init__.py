@@ -21,7 +21,7 @@ from regframe.errors import (
     TooLarge,
     Unsupported,
 )
-from regframe.inventory import Inventory
+from regframe.inventory import Interrupted, Inventory
 from regframe.reference import Reference
 from regframe.registry import AsyncRegistry, Registry
 
@@ -31,6 +31,7 @@ __all__ = [
     "ConfigurationError",
     "CredentialsRefused",
     "DigestMismatch",
+    "Interrupted",
     "InvalidDocument",
     "InvalidReference",
     "Inventory",

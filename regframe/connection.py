@@ -6,11 +6,16 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
 
 from regframe.errors import ConfigurationError, InvalidReference
 from regframe.oci.descriptor import Platform
-from regframe.reference import Pattern, Target
+from regframe.reference import DOCKER_HUB, Pattern, Target
+from regframe.sources import Source
 from regframe.sources.auth import Authenticator
+from regframe.sources.cache import CachedSource, DocumentCache, cache_file
 from regframe.sources.credentials import Credentials, StoredLogins
 from regframe.sources.registry import RegistrySource, api_host
 from regframe.sources.tls import TLS, system_cert_dir
@@ -27,10 +32,16 @@ class Connection:
     concurrency: int
     timeout: float
     strict: bool
+    cache: Path | None
     plain_http: bool
     may_fall_back: bool
     context: ssl.SSLContext = field(repr=False)
     find_credentials: Callable[[str], Credentials | None] = field(repr=False)
+
+    @property
+    def asks_head_first(self) -> bool:
+        """Whether the registry counts GET requests for manifests, but no HEAD requests."""
+        return self.name == DOCKER_HUB
 
     @classmethod
     def to(
@@ -44,6 +55,7 @@ class Connection:
         timeout: float,
         platform: str | Sequence[str],
         strict: bool,
+        cache: bool | str | Path,
     ) -> Connection:
         """Return how the target is reached; the parameters are those of :class:`regframe.Registry`."""
         parsed = Target.parse(target)
@@ -59,6 +71,7 @@ class Connection:
             concurrency=concurrency,
             timeout=timeout,
             strict=strict,
+            cache=cache_file(cache),
             plain_http=insecure or parsed.plain_http,
             may_fall_back=is_loopback(parsed.registry) and not wants_tls,
             context=tls.context(),
@@ -79,7 +92,15 @@ class Connection:
         try:
             yield RegistrySource(self.name, transport, Authenticator(self.name, self.find_credentials))
         finally:
-            await transport.aclose()
+            # Also when the scan is cancelled: no connection is left behind.
+            with anyio.CancelScope(shield=True):
+                await transport.aclose()
+
+    @asynccontextmanager
+    async def documents(self) -> AsyncIterator[Source]:
+        """Open connections and the cache: a source that fetches no document twice."""
+        async with self.source() as source, DocumentCache.opened(self.cache) as documents:
+            yield CachedSource(source, documents, head_first=self.asks_head_first) if self.cache else source
 
 
 def given_credentials(username: str | None, password: str | None, token: str | None) -> Credentials | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,11 +22,11 @@ from regframe.oci.media_types import compression, is_stored
 from regframe.records import Image, Records
 from regframe.version import parse_version, tag_order
 
-TEXT = "str"
-CATEGORY = "category"
-COUNT = "Int64"
-YES_OR_NO = "boolean"
-TIME = "datetime64[us, UTC]"
+TEXT: Final = "str"
+CATEGORY: Final = "category"
+COUNT: Final = "Int64"
+YES_OR_NO: Final = "boolean"
+TIME: Final = "datetime64[us, UTC]"
 
 _TAG = {"repository": TEXT, "tag": TEXT}
 _IMAGE = {**_TAG, "digest": TEXT, "platform": CATEGORY}
@@ -181,9 +181,7 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
     layers and history from the lowest on.
     """
     order = {name: position for position, name in enumerate(records.repositories)}
-    tags = sorted(
-        records.tags, key=lambda tag: (order.get(tag.repository, -1), tag_order(tag.tag or ""), tag.digest or "")
-    )
+    tags = sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest))
     behind = {tag.digest: records.images(tag.digest, platforms, only) for tag in tags if tag.digest}
     rows = [(tag.repository, tag.tag, image) for tag in tags for image in behind.get(tag.digest or "", [])]
     sizes = records.document_sizes
@@ -196,8 +194,13 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
         layers=_below("layers", images, shown, _layer_rows),
         history=_below("history", images, shown, _history_rows),
         config=_below("config", images, shown, _config_rows),
-        errors=frame("errors", _error_rows(records)),
+        errors=frame("errors", sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))),
     )
+
+
+def place(order: Mapping[str, int], repository: str | None, tag: str | None, digest: str | None) -> tuple[Any, ...]:
+    """Return by what a tag is sorted: its repository's position, its natural version order, its digest."""
+    return order.get(repository or "", -1), tag_order(tag or ""), digest or ""
 
 
 def _below(

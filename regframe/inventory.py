@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,11 @@ class Inventory(Frames):
         Where it was read.
     taken_at : datetime
         When.
+    complete : bool
+        Whether the scan came to its end; ``False`` after an interrupt.
+    covers : str
+        Which images of each tag it has: ``"all"``, the platforms that were asked for, or a digest of the digests
+        that a frame named.
 
     Examples
     --------
@@ -43,6 +49,8 @@ class Inventory(Frames):
 
     registry: str = ""
     taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    complete: bool = True
+    covers: str = "all"
 
     def frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield each frame with its name."""
@@ -52,7 +60,8 @@ class Inventory(Frames):
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(frame):,} {name}" for name, frame in self.frames() if name != "errors")
         errors = f", {len(self.errors):,} errors" if len(self.errors) else ""
-        return f"<Inventory of {self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC: {counts}{errors}>"
+        complete = "" if self.complete else ", incomplete"
+        return f"<Inventory of {self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC{complete}: {counts}{errors}>"
 
     def to_csv(self, folder: str | Path, *, escape_formulas: bool = True) -> list[Path]:
         """Write one CSV file for each frame, and ``inventory.json`` with the registry's name and the time.
@@ -70,19 +79,9 @@ class Inventory(Frames):
         list of Path
             The files.
         """
-
-        def write(frame: pd.DataFrame, path: Path) -> None:
-            frame = frame.copy()
-            for name, dtype in frame.dtypes.items():
-                if isinstance(dtype, pd.CategoricalDtype):
-                    frame[name] = frame[name].cat.rename_categories(lambda text: _escaped(text, escape_formulas))
-                elif dtype == TEXT:
-                    frame[name] = frame[name].map(lambda text: _escaped(text, escape_formulas), na_action="ignore")
-                elif dtype == TIME:
-                    frame[name] = _iso(frame[name])
-            frame.to_csv(path, index=False, lineterminator="\n")
-
-        return self._write(Path(folder), "csv", write)
+        return self._write(
+            Path(folder), "csv", lambda frame, path: write_csv(frame, path, escape_formulas=escape_formulas)
+        )
 
     @classmethod
     def read_csv(cls, folder: str | Path) -> Inventory:
@@ -105,7 +104,7 @@ class Inventory(Frames):
         ConfigurationError
             If pyarrow is not installed.
         """
-        _need_pyarrow()
+        need_pyarrow()
         return self._write(Path(folder), "parquet", lambda frame, path: frame.to_parquet(path, engine="pyarrow"))
 
     @classmethod
@@ -119,7 +118,7 @@ class Inventory(Frames):
         InvalidDocument
             If a file is not one of an inventory.
         """
-        _need_pyarrow()
+        need_pyarrow()
 
         def read(path: Path, name: str) -> pd.DataFrame:
             return conformed(pd.read_parquet(path, engine="pyarrow"), name)
@@ -134,7 +133,13 @@ class Inventory(Frames):
                 path = folder / f"{name}.{suffix}"
                 write(frame, path)
                 paths.append(path)
-            about = {"format": _FORMAT, "registry": self.registry, "taken_at": self.taken_at.isoformat()}
+            about = {
+                "format": _FORMAT,
+                "registry": self.registry,
+                "taken_at": self.taken_at.isoformat(),
+                "complete": self.complete,
+                "covers": self.covers,
+            }
             (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"The inventory cannot be written to {folder}: {error.strerror}.") from None
@@ -145,7 +150,13 @@ class Inventory(Frames):
         try:
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             frames = {name: read(folder / f"{name}.{suffix}", name) for name in SCHEMAS}
-            return cls(**frames, registry=about["registry"], taken_at=datetime.fromisoformat(about["taken_at"]))
+            return cls(
+                **frames,
+                registry=about["registry"],
+                taken_at=datetime.fromisoformat(about["taken_at"]),
+                complete=bool(about.get("complete", True)),
+                covers=str(about.get("covers", "all")),
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"{folder} holds no inventory in {suffix} form: {error.filename} is missing."
@@ -154,13 +165,50 @@ class Inventory(Frames):
             raise InvalidDocument(f"{folder} does not hold an inventory as regframe writes it: {error}.") from None
 
 
+class Interrupted(KeyboardInterrupt):
+    """An inventory was interrupted.
+
+    Attributes
+    ----------
+    inventory : Inventory
+        What was read so far: ``complete`` is ``False``, and a tag is there with all its rows or by its name alone.
+        ``registry.inventory(resume=…)`` goes on with it.
+
+    Examples
+    --------
+    >>> try:                                                 # doctest: +SKIP
+    ...     inventory = registry.inventory()
+    ... except Interrupted as interrupt:
+    ...     inventory = interrupt.inventory
+    """
+
+    def __init__(self, inventory: Inventory) -> None:
+        read = int(inventory.tags["digest"].notna().sum())
+        super().__init__(f"{read:,} of {len(inventory.tags):,} known tags were read; they are in .inventory.")
+        self.inventory = inventory
+
+
+def write_csv(frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: bool = True) -> None:
+    """Write one frame as CSV, as :meth:`Inventory.to_csv` does."""
+    frame = frame.copy()
+    for name, dtype in frame.dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype):
+            frame[name] = frame[name].cat.rename_categories(lambda text: _escaped(text, escape_formulas))
+        elif dtype == TEXT:
+            frame[name] = frame[name].map(lambda text: _escaped(text, escape_formulas), na_action="ignore")
+        elif dtype == TIME:
+            frame[name] = iso_times(frame[name])
+    frame.to_csv(target, index=False, lineterminator="\n")
+
+
 def _escaped(text: str, escape_formulas: bool) -> str:
     # An empty text would come back as a missing value, and a text with a ' of its own without it.
     is_ambiguous = not text or text.startswith(_ESCAPE)
     return _ESCAPE + text if is_ambiguous or (escape_formulas and text.startswith(_FORMULA)) else text
 
 
-def _iso(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
+def iso_times(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
+    """Return times as text, such as ``2024-05-06T07:08:09.123456Z``."""
     # strftime writes the year 1, which some images are dated, without its zeros.
     stamps = times.dt.tz_localize(None).to_numpy()
     return pd.Series(np.datetime_as_string(stamps, unit="us"), dtype=TEXT).add("Z").mask(times.isna().to_numpy())
@@ -175,7 +223,14 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     return conformed(frame, name)
 
 
-def _need_pyarrow() -> None:
+def need_pyarrow() -> None:
+    """Check that pyarrow is installed.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not.
+    """
     try:
         import pyarrow  # noqa: F401 -- an extra, so it is looked for where it is needed
     except ImportError:

@@ -61,7 +61,8 @@ class Records:
     """Everything that one scan has read, as a graph: tags to digests, digests to documents.
 
     ``repositories`` keeps the order in which they were listed, with the number of tags where it is known;
-    ``document_sizes`` has the bytes of each manifest and index by its digest.
+    ``document_sizes`` has the bytes of each manifest and index by its digest. ``kept`` are tags that still point where
+    an earlier scan found them, and so were not read; ``seen`` is when earlier scans first saw an image, by digest.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -71,6 +72,8 @@ class Records:
     document_sizes: dict[str, int] = field(default_factory=dict)
     configs: dict[str, ImageConfig] = field(default_factory=dict)
     modified: dict[str, datetime] = field(default_factory=dict)
+    kept: list[Tag] = field(default_factory=list)
+    seen: dict[str, datetime] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     failed_documents: dict[str, RegframeError] = field(default_factory=dict)
 
@@ -128,7 +131,8 @@ class Records:
         ]
         history = [time for step in (config and config.history) or [] if (time := parse_time(step.created))]
         candidates += [("history", time) for time in sorted(history, reverse=True)]
-        candidates += [("modified", self.modified.get(index_digest or digest)), ("seen", self.started)]
+        candidates.append(("modified", self.modified.get(index_digest or digest)))
+        candidates.append(("seen", self.seen.get(digest, self.started)))
         released_at, released_source = released(candidates, self.started)
 
         def base(name: str) -> str | None:

@@ -16,12 +16,17 @@ from anyio.from_thread import start_blocking_portal
 from regframe.connection import Connection, given_credentials, parse_platforms
 from regframe.errors import InvalidDocument, InvalidReference, RegframeWarning
 from regframe.frames import Frames, frame, frames_of
-from regframe.inventory import Inventory
+from regframe.inventory import Interrupted, Inventory
+from regframe.plan import Rehearsal, planned, without_rehearsal
 from regframe.progress import progress_bar
+from regframe.records import Records
 from regframe.reference import Pattern
+from regframe.resume import check, covered, first_seen, joined, known_tags
 from regframe.scan import Depth, Progress, Scan
-from regframe.selection import Selection, choose
+from regframe.selection import Chosen, Selection, choose
 from regframe.skopeo import inspected, this_platform
+from regframe.sources import Source
+from regframe.sources.cache import DocumentCache
 from regframe.sources.tls import TLS
 
 P = ParamSpec("P")
@@ -46,6 +51,7 @@ class AsyncRegistry:
         self._warns = warns
         self.progress = Progress()
         self.errors = frame("errors")
+        self._so_far: Callable[[], Inventory] | None = None
 
     def __repr__(self) -> str:
         return f"<AsyncRegistry {self._connection.name}>"
@@ -188,23 +194,106 @@ class AsyncRegistry:
         frames = await self._frames(selection)
         return self._checked(frames, frames.config)
 
-    async def inventory(self, selection: Selection = None) -> Inventory:
+    async def inventory(self, selection: Selection = None, *, resume: Inventory | None = None) -> Inventory:
         """Return all frames of one scan.
 
         Parameters
         ----------
         selection : Selection
             As for :meth:`images`.
+        resume : Inventory, optional
+            An earlier inventory to go on with, such as one that was interrupted or ended with errors. Lists are read
+            anew, and one request asks for each tag whether it has moved; what has not, and had no error, is taken
+            from there. An image whose release is only known as ``seen`` keeps the date at which it was seen first.
 
         Returns
         -------
         Inventory
             ``repositories``, ``tags``, ``images``, ``layers``, ``history``, ``config`` and ``errors``.
+
+        Raises
+        ------
+        Interrupted
+            At an interrupt (as a ``KeyboardInterrupt``, which it is); its ``inventory`` is what was read so far.
+        InvalidReference
+            If the earlier inventory is one of another registry, or of other platforms.
         """
-        frames = await self._frames(selection)
-        if frames.repositories.empty and frames.tags.empty:
+        chosen = choose(selection, self._connection.name, self._connection.default)
+        covers = covered(self._connection.platforms, chosen.only)
+        if resume is not None:
+            check(resume, self._connection.name, covers)
+
+        def inventory(records: Records, *, complete: bool) -> Inventory:
+            frames = self._framed(records, chosen.only)
+            frames = joined(frames, resume, records.kept) if resume is not None else frames
+            return Inventory(
+                **vars(frames),
+                registry=self._connection.name,
+                taken_at=records.started,
+                complete=complete,
+                covers=covers,
+            )
+
+        async with self._connection.documents() as source:
+            scan = self._scan(source, chosen, resume=resume)
+            self._so_far = lambda: inventory(scan.so_far(), complete=False)
+            self._scanned = await scan.run()
+            self._so_far = None
+        taken = inventory(self._scanned, complete=True)
+        self.errors = taken.errors
+        if taken.repositories.empty and taken.tags.empty:
             self._raise_first()
-        return Inventory(**vars(frames), registry=self._connection.name, taken_at=self._scanned.started)
+        return taken
+
+    async def plan(self, selection: Selection = None, *, resolve: bool = True) -> pd.Series[Any]:
+        """Return what an inventory would ask for, and what the registry's rate limit leaves.
+
+        This reads the lists of tags, and asks by one HEAD request what each tag points to, which Docker Hub does not
+        count. It asks for no document.
+
+        Parameters
+        ----------
+        selection : Selection
+            As for :meth:`images`.
+        resolve : bool
+            Whether to ask what tags point to. Without it, nothing is known of the cache, and only the lists are read.
+
+        Returns
+        -------
+        pandas.Series
+            ``repositories`` and ``tags`` (counts); ``cached``, how many documents the cache answers; ``requests_least``
+            and ``requests_expected``, how many requests an inventory takes: surely, and by an estimate for indexes
+            that were never read (they are taken to hold what the others hold on average, or 4 images); of these
+            ``manifests_expected`` are GET requests for manifests, which is what Docker Hub counts; ``limit``,
+            ``remaining`` and ``window`` (seconds) of the rate limit. Missing is what is not known.
+
+        Examples
+        --------
+        >>> plan = registry.plan("library/python")                      # doctest: +SKIP
+        >>> plan["manifests_expected"] <= plan["remaining"]             # doctest: +SKIP
+        True
+        """
+        chosen = choose(selection, self._connection.name, self._connection.default)
+        async with self._connection.source() as source, DocumentCache.opened(self._connection.cache) as documents:
+            rehearsal = Rehearsal(source, documents, resolve=resolve)
+            scan = self._scan(rehearsal, chosen, strict=False)
+            records = await scan.run()
+            plan = planned(
+                rehearsal,
+                records,
+                tags=scan.progress.tags,
+                lists=source.requests["GET"] + source.requests["POST"],
+                platforms=len(self._connection.platforms),
+                head_first=self._connection.asks_head_first and self._connection.cache is not None,
+                allowance=source.allowance,
+            )
+        self._scanned = without_rehearsal(records)
+        self.errors = self._framed(self._scanned, chosen.only).errors
+        if self._connection.strict or not plan["tags"]:
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=3)
+        return plan
 
     async def inspect(self, reference: str | None = None, *, platform: str | None = None) -> pd.Series[Any]:
         """Return the fields of ``skopeo inspect`` for one image.
@@ -228,7 +317,7 @@ class AsyncRegistry:
             If there is no such image, or none for the platform.
         """
         wanted = parse_platforms(platform) if platform else self._connection.platforms
-        async with self._connection.source() as source:
+        async with self._connection.documents() as source:
             pattern = self._one(reference)
             fields = await inspected(source, self._connection.name, pattern, wanted[0] if wanted else this_platform())
         return pd.Series(fields, name=str(pattern), dtype="object")
@@ -251,21 +340,37 @@ class AsyncRegistry:
 
     async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES) -> Frames:
         chosen = choose(selection, self._connection.name, self._connection.default)
-        async with self._connection.source() as source:
-            scan = Scan(
-                source,
-                chosen.patterns,
-                depth=depth,
-                platforms=self._connection.platforms,
-                only=chosen.only,
-                concurrency=self._connection.concurrency,
-                strict=self._connection.strict,
-            )
-            self.progress = scan.progress
-            self._scanned = await scan.run()
-        frames = frames_of(self._scanned, self._connection.platforms, chosen.only)
+        async with self._connection.documents() as source:
+            self._scanned = await self._scan(source, chosen, depth=depth).run()
+        frames = self._framed(self._scanned, chosen.only)
         self.errors = frames.errors
         return frames
+
+    def _scan(
+        self,
+        source: Source,
+        chosen: Chosen,
+        *,
+        depth: Depth = Depth.IMAGES,
+        resume: Inventory | None = None,
+        strict: bool | None = None,
+    ) -> Scan:
+        scan = Scan(
+            source,
+            chosen.patterns,
+            depth=depth,
+            platforms=self._connection.platforms,
+            only=chosen.only,
+            concurrency=self._connection.concurrency,
+            strict=self._connection.strict if strict is None else strict,
+            known=known_tags(resume) if resume is not None else None,
+            seen=first_seen(resume) if resume is not None else None,
+        )
+        self.progress = scan.progress
+        return scan
+
+    def _framed(self, records: Records, only: frozenset[str]) -> Frames:
+        return frames_of(records, self._connection.platforms, only)
 
     def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the frame that was asked for; if nothing at all could be read, raise why."""
@@ -328,6 +433,11 @@ class Registry:
         Whether to show a progress bar; without it, in terminals and notebooks.
     strict : bool
         Whether to raise the first error, rather than to collect errors as rows.
+    cache : bool, str or Path
+        Whether to keep documents on disk by their digest, so that each is fetched once: ``True`` in the user's cache
+        folder, or where ``REGFRAME_CACHE`` says (a path or ``off``); a path in that file (or, if it is a folder, in
+        there). What is read from it is checked against its digest. What tags point to is asked of the registry each
+        time, and nothing is given away there that the registry does not let this user read.
 
     Attributes
     ----------
@@ -363,6 +473,7 @@ class Registry:
         platform: str | Sequence[str] = "all",
         progress: bool | None = None,
         strict: bool = False,
+        cache: bool | str | Path = True,
     ) -> None:
         self._connection = Connection.to(
             target,
@@ -373,6 +484,7 @@ class Registry:
             timeout=timeout,
             platform=platform,
             strict=strict,
+            cache=cache,
         )
         self._progress = progress
         self.errors = frame("errors")
@@ -405,11 +517,18 @@ class Registry:
                 return await method(reader, *args, **kwargs)
 
             # The bar is drawn here, in the caller's thread: a notebook shows it below the cell that is running.
-            with progress_bar(self._progress, self.name) as show, start_blocking_portal() as portal:
-                future = portal.start_task_soon(read)
-                while not concurrent.futures.wait([future], _POLL_SECONDS).done:
+            try:
+                with progress_bar(self._progress, self.name) as show, start_blocking_portal() as portal:
+                    future = portal.start_task_soon(read)
+                    while not concurrent.futures.wait([future], _POLL_SECONDS).done:
+                        show(reader.progress)
                     show(reader.progress)
-                show(reader.progress)
+            except KeyboardInterrupt:
+                if reader._so_far is None:
+                    raise
+                interrupt = Interrupted(reader._so_far())
+                self.errors = interrupt.inventory.errors
+                raise interrupt from None
             self.errors = reader.errors
             found = future.result()
             if not isinstance(found, Inventory):
@@ -426,5 +545,6 @@ class Registry:
     history = _blocking(AsyncRegistry.history)
     config = _blocking(AsyncRegistry.config)
     inventory = _blocking(AsyncRegistry.inventory)
+    plan = _blocking(AsyncRegistry.plan)
     inspect = _blocking(AsyncRegistry.inspect)
     manifest = _blocking(AsyncRegistry.manifest)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import IntEnum
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from regframe.oci.kind import kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest, parse_manifest
 from regframe.records import Failure, Records, Tag, is_wanted
 from regframe.reference import EVERYTHING, Pattern, is_repository, is_tag
-from regframe.sources import Source
+from regframe.sources import Document, Source
 
 # BuildKit makes indexes one deep; a live image with an index in an index has two levels.
 DEEPEST_INDEX = 4
@@ -73,6 +74,10 @@ class Scan:
         How many requests to have under way at once.
     strict : bool
         Whether to stop at the first error and raise it, rather than record it.
+    known : mapping of (repository, tag) to digest, optional
+        Tags that an earlier scan has read: of these nothing is read but whether they have moved.
+    seen : mapping of digest to datetime, optional
+        When an earlier scan has seen an image first.
     """
 
     def __init__(
@@ -85,8 +90,10 @@ class Scan:
         only: frozenset[str] = frozenset(),
         concurrency: int = 16,
         strict: bool = False,
+        known: Mapping[tuple[str, str], str] | None = None,
+        seen: Mapping[str, datetime] | None = None,
     ) -> None:
-        self.records = Records()
+        self.records = Records(seen=dict(seen or {}))
         self.progress = Progress()
         self._source = source
         self._patterns = list(patterns) or [EVERYTHING]
@@ -95,10 +102,12 @@ class Scan:
         self._only = only
         self._concurrency = concurrency
         self._strict = strict
+        self._known = known or {}
         self._jobs: asyncio.LifoQueue[_Job] = asyncio.LifoQueue()
         # Where each document was asked for; in which repositories it could be asked for if that fails.
         self._asked: dict[str, dict[str, _Job | None]] = {}
         self._tags_seen: set[tuple[str, str]] = set()
+        self._unread: dict[tuple[str, str], Tag] = {}
 
     async def run(self) -> Records:
         """Read everything, and return what was read and what failed.
@@ -118,6 +127,14 @@ class Scan:
         except* RegframeError as errors:
             raise errors.exceptions[0] from None
         return self.records
+
+    def so_far(self) -> Records:
+        """Return what a scan that was cancelled has read: of each tag all that is behind it, or its name alone."""
+        known: dict[str, bool] = {}
+        tags = [*self.records.tags, *self._unread.values()]
+        whole = [tag for tag in tags if tag.digest and self._is_read(tag.digest, known)]
+        names = {(tag.repository, tag.tag) for tag in tags if tag.tag} - {(tag.repository, tag.tag) for tag in whole}
+        return replace(self.records, tags=[*whole, *(Tag(repository, tag) for repository, tag in names)])
 
     def _first_jobs(self) -> Iterable[_Job]:
         globs = [pattern for pattern in self._patterns if not pattern.names_repository]
@@ -153,6 +170,7 @@ class Scan:
             self.records.tags.append(Tag(repository, tag, digest))
             self.progress.tags_done += 1
         else:
+            self._unread[key] = Tag(repository, tag)
             yield partial(self._read_tag, repository, tag, digest, listed=listed)
 
     def _add_all(self, jobs: Iterable[_Job]) -> None:
@@ -205,20 +223,30 @@ class Scan:
     async def _read_tag(self, repository: str, tag: str | None, digest: str | None, *, listed: bool) -> None:
         document = None
         try:
-            document = await self._source.manifest(repository, digest or tag or "")
+            known = self._known.get((repository, tag or ""))
+            pointer = await self._source.resolve(repository, digest or tag or "") if known else None
+            if pointer is None or pointer.digest != known:
+                document = await self._source.manifest(repository, digest or tag or "")
             self.records.repositories.setdefault(repository, None)
-            self.records.tags.append(Tag(repository, tag, document.digest))
-            self.progress.documents += 1
-            if document.modified is not None:
-                self.records.modified.setdefault(document.digest, document.modified)
-            self._keep_manifest(repository, document.digest, document.data, document.media_type, 0)
+            if document is None or document.digest == known:
+                self.records.kept.append(Tag(repository, tag, known))
+            else:
+                self._keep_tag(Tag(repository, tag, document.digest), document)
         except RegframeError as error:
             error.operation = error.operation or "manifest"
             if document is None and listed:
                 self.records.tags.append(Tag(repository, tag))
             self._fail(Failure(error, repository, tag, digest))
-        finally:
-            self.progress.tags_done += 1
+        # An interrupted tag stays unread.
+        del self._unread[repository, digest or tag or ""]
+        self.progress.tags_done += 1
+
+    def _keep_tag(self, tag: Tag, document: Document) -> None:
+        self.records.tags.append(tag)
+        self.progress.documents += 1
+        if document.modified is not None:
+            self.records.modified.setdefault(document.digest, document.modified)
+        self._keep_manifest(tag.repository, document.digest, document.data, document.media_type, 0)
 
     def _keep_manifest(self, repository: str, digest: str, data: bytes, media_type: str | None, level: int) -> None:
         if digest in self.records.manifests:
@@ -259,8 +287,9 @@ class Scan:
         try:
             if level > DEEPEST_INDEX:
                 raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.")
-            document = await self._source.manifest(repository, entry.digest)
-            self._keep_manifest(repository, entry.digest, document.data, document.media_type or entry.media_type, level)
+            document = await self._source.manifest(repository, entry)
+            # What the index says of it is under the index's digest; what the answer says is under nothing.
+            self._keep_manifest(repository, entry.digest, document.data, entry.media_type or document.media_type, level)
             self._succeed(entry.digest)
         except RegframeError as error:
             self._fail_document(entry.digest, error, "manifest")
@@ -290,6 +319,23 @@ class Scan:
         self.progress.errors += 1
         if self._strict:
             raise error
+
+    def _is_read(self, digest: str, known: dict[str, bool]) -> bool:
+        """Return whether everything behind a digest has been read or has failed."""
+        if digest not in known:
+            manifest = self.records.manifests.get(digest)
+            known[digest] = digest in self.records.failed_documents
+            if isinstance(manifest, Index):
+                # For an index that contains itself.
+                known[digest] = True
+                entries = (entry for entry in manifest.manifests if self._is_wanted(entry))
+                known[digest] = all(self._is_read(entry.digest, known) for entry in entries)
+            elif manifest is not None:
+                config = _image_config(manifest)
+                known[digest] = config is None or any(
+                    config.digest in documents for documents in (self.records.configs, self.records.failed_documents)
+                )
+        return known[digest]
 
     def _fail(self, failure: Failure) -> None:
         self.progress.errors += 1

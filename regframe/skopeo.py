@@ -60,7 +60,7 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
             raise NotFound(
                 f"{registry}/{pattern} has no image for {wanted}; platform= names another.", operation="inspect"
             )
-        document = await source.manifest(repository, matching[0].digest)
+        document = await source.manifest(repository, matching[0])
         manifest = parse_manifest(document.data, document.media_type)
     if isinstance(manifest, Index):
         raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.", operation="inspect")
@@ -77,7 +77,7 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
         "RepoTags": [tag async for tag in source.tags(repository)],
         "Created": _go_time(config.created),
         "DockerVersion": config.docker_version or "",
-        "Labels": run.labels,
+        "Labels": _sorted(run.labels),
         "Architecture": config.architecture,
         "Os": config.os,
         "Layers": [layer.digest for layer in manifest.layers],
@@ -86,12 +86,17 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
                 "MIMEType": layer.media_type,
                 "Digest": layer.digest,
                 "Size": -1 if layer.size is None else layer.size,
-                "Annotations": layer.annotations,
+                "Annotations": _sorted(layer.annotations),
             }
             for layer in manifest.layers
         ],
         "Env": run.env,
     }
+
+
+def _sorted(texts: dict[str, str] | None) -> dict[str, str] | None:
+    """Return a map in the order in which Go writes it."""
+    return texts if texts is None else dict(sorted(texts.items()))
 
 
 def _go_time(text: str | None) -> str | None:

@@ -22,6 +22,8 @@ def _no_stored_logins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             monkeypatch.setenv(name, home)
         for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "REGFRAME_USERNAME", "REGFRAME_PASSWORD"):
             monkeypatch.delenv(name, raising=False)
+        # What one test has read is not there for the next.
+        monkeypatch.setenv("REGFRAME_CACHE", "off")
         yield
 
 

@@ -35,6 +35,25 @@ class Document:
     modified: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a tag points to.
+
+    Attributes
+    ----------
+    digest : str
+        The digest of the manifest or the index.
+    media_type : str or None
+        What the place says that it is.
+    modified : datetime or None
+        When the place says that it last changed.
+    """
+
+    digest: str
+    media_type: str | None = None
+    modified: datetime | None = None
+
+
 class Source(Protocol):
     """A place that holds images. Everything to the right of ``sources`` knows only this."""
 
@@ -44,8 +63,11 @@ class Source(Protocol):
     def tags(self, repository: str) -> AsyncIterator[str]:
         """Yield the tags of a repository, as pages of them come."""
 
-    async def manifest(self, repository: str, reference: str) -> Document:
-        """Return the manifest or the index that a tag or a digest means."""
+    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+        """Return what a tag or a digest means, or ``None`` where only :meth:`manifest` can tell."""
+
+    async def manifest(self, repository: str, reference: str | Descriptor) -> Document:
+        """Return the manifest or the index that a tag or a digest means, or that a document names by descriptor."""
 
     async def blob(self, repository: str, descriptor: Descriptor) -> bytes:
         """Return a blob of at most ``DOCUMENT_LIMIT`` bytes, which have the descriptor's digest."""

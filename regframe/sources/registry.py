@@ -5,7 +5,7 @@ Sources: OCI distribution-spec 1.1; CNCF Distribution's ``spec/api.md`` (catalog
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -30,9 +30,10 @@ from regframe.oci.digest import digest_of, is_verifiable, verify
 from regframe.oci.media_types import essence
 from regframe.oci.schema1 import signed_bytes
 from regframe.reference import DOCKER_HUB, is_digest
-from regframe.sources import DOCUMENT_LIMIT, Document
+from regframe.sources import DOCUMENT_LIMIT, Document, Pointer
 from regframe.sources.auth import Authenticator, refused
 from regframe.sources.explain import shown
+from regframe.sources.pace import Allowance
 from regframe.sources.transport import Transport
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
@@ -82,6 +83,17 @@ class RegistrySource:
         self._name = name
         self._transport = transport
         self._authenticator = authenticator
+        self._takes_head = True
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """How many requests were made so far, by method; what had to be tried again counts once."""
+        return self._transport.requests
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """What the registry last said of its rate limit, if it has said anything."""
+        return self._transport.pace.allowance
 
     async def ping(self) -> dict[str, str | None]:
         """Return how the registry presents itself (distribution-spec, "Determining Support").
@@ -136,8 +148,24 @@ class RegistrySource:
             for tag in page.tags or []:
                 yield tag
 
-    async def manifest(self, repository: str, reference: str) -> Document:
-        """Return the manifest or the index that a tag or a digest means.
+    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+        """Return what a tag or a digest means by a HEAD request, which Docker Hub does not count.
+
+        ``None`` is no answer: the registry has no such manifest, takes no HEAD or names no digest. GET says which.
+        """
+        if not self._takes_head:
+            return None
+        path = f"/v2/{repository}/manifests/{reference}"
+        headers = {"Accept": media_types.ACCEPT}
+        response = await self._get(path, "manifest", repository, _pull(repository), headers, method="HEAD")
+        digest = response.headers.get("docker-content-digest", "")
+        if response.status_code != 200 or not is_verifiable(digest):
+            self._takes_head = response.status_code not in {200, 400, 405, 501}
+            return None
+        return Pointer(digest, response.headers.get("content-type"), _time(response.headers.get("last-modified")))
+
+    async def manifest(self, repository: str, reference: str | Descriptor) -> Document:
+        """Return the manifest or the index that a tag or a digest means, or that a document names by descriptor.
 
         Raises
         ------
@@ -146,6 +174,7 @@ class RegistrySource:
         DigestMismatch
             If the bytes have not the digest that was asked for, or that the registry names.
         """
+        reference = reference if isinstance(reference, str) else reference.digest
         path = f"/v2/{repository}/manifests/{reference}"
         headers = {"Accept": media_types.ACCEPT}
         response = await self._get(path, "manifest", repository, _pull(repository), headers)
@@ -241,16 +270,17 @@ class RegistrySource:
         scope: str,
         headers: dict[str, str] | None = None,
         limit: int = DOCUMENT_LIMIT,
+        method: str = "GET",
     ) -> httpx.Response:
         try:
             sent = await self._authenticator.authorization(self._transport, repository, scope)
-            response = await self._transport.get(url, headers or {}, limit, sent)
+            response = await self._transport.get(url, headers or {}, limit, sent, method=method)
             if response.status_code == 401:
                 self._authenticator.challenged(response, scope, sent)
                 again = await self._authenticator.authorization(self._transport, repository, scope)
                 if again is None or (again == sent and not again.startswith("Bearer")):
                     raise refused(self._name, response, had_credentials=again is not None)
-                response = await self._transport.get(url, headers or {}, limit, again)
+                response = await self._transport.get(url, headers or {}, limit, again, method=method)
                 if response.status_code == 401 and again.startswith("Basic"):
                     raise refused(self._name, response, had_credentials=True)
         except RegframeError as error:

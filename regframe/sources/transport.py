@@ -1,7 +1,6 @@
 """Connections to one registry: TLS, plain HTTP, retries, and bodies of bounded size.
 
-The only module that knows which HTTP library carries the requests. It speaks httpx's transport interface,
-with aiohttp's sockets underneath (a fifth of the CPU time of httpx's own pool).
+The only module that knows which HTTP library carries the requests.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from collections import Counter
 from importlib.metadata import version
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 from httpx_retries import Retry, RetryTransport
+from yarl import URL
 
 from regframe.errors import (
     InvalidDocument,
@@ -49,48 +49,66 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _proxy(host: str, scheme: str) -> httpx.Proxy | None:
+def _proxy(host: str, scheme: str) -> str | None:
     """Return the proxy that the environment names for this host; this machine itself needs none."""
-    proxy = getproxies().get(scheme)
-    if not proxy or is_loopback(host) or proxy_bypass(host):
-        return None
-    return httpx.Proxy(proxy)
+    return None if is_loopback(host) or proxy_bypass(host) else getproxies().get(scheme)
 
 
-class _WholeAnswers(httpx.AsyncBaseTransport):
-    """Reads each body within the request's limits, so that a torn one is tried again like a lost connection."""
+class _Aiohttp(httpx.AsyncBaseTransport):
+    """httpx's transport interface over aiohttp's sockets, which cost a fifth of the CPU time of httpx's own pool.
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, pace: Pace, longest: float) -> None:
-        self._inner = inner
+    Each body is read whole within the request's limits, so that a torn one is tried again like a lost connection; and
+    each URL is sent as it came, since a registry's cursor and a blob store's signature are made of its very characters.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext, connections: int, proxy: str | None, pace: Pace, timeout: float
+    ) -> None:
+        # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=context),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(
+                total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
+            ),
+        )
         self._pace = pace
-        self._longest = longest
+        self._proxy = proxy
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self._pace, asyncio.timeout(self._longest):
-            response = await self._inner.handle_async_request(request)
-            try:
-                body = await _read(response, request.extensions["limit"])
-            finally:
-                await response.aclose()
-        self._pace.learn(response)
-        return httpx.Response(response.status_code, headers=response.headers, content=body)
+        url = URL(str(request.url), encoded=True)
+        async with (
+            self._pace,
+            self._session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=request.content or None,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response,
+        ):
+            body = b"" if request.method == "HEAD" else await _read(response, request.extensions["limit"])
+            answer = httpx.Response(response.status, headers=response.raw_headers, content=body)
+        self._pace.learn(answer)
+        return answer
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        await self._session.close()
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     encoding = response.headers.get("content-encoding", "identity")
     if encoding != "identity":
         # A compressed body says nothing of its size; none was asked for.
         raise InvalidDocument(f"The answer is encoded as {printable(encoding)}, though identity was asked for.")
-    announced = response.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"The answer has {int(announced):,} bytes; regframe reads at most {limit:,} of one like it.")
-    assert isinstance(response.stream, httpx.AsyncByteStream)
+    announced = response.content_length or 0
+    if announced > limit:
+        raise TooLarge(f"The answer has {announced:,} bytes; regframe reads at most {limit:,} of one like it.")
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.stream:
+    async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > limit:
             raise TooLarge(f"The answer has more than {limit:,} bytes, the most regframe reads of one like it.")
@@ -133,17 +151,12 @@ class Transport:
         self._timeout = timeout
         self._base = ""
         self._finding_base = asyncio.Lock()
-        connector = aiohttp.TCPConnector(limit=connections, ssl=context)
-        # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self.pace = Pace(connections)
+        self.requests: Counter[str] = Counter()
         self._failures = 0
         self._most_failures = 3 * connections
-        self._once = _WholeAnswers(
-            AiohttpTransport(client=self._session, proxy=_proxy(host, "http" if plain_http else "https")),
-            self.pace,
-            longest=timeout * _LONGEST_ANSWER_TIMEOUTS,
-        )
+        proxy = _proxy(host, "http" if plain_http else "https")
+        self._once = _Aiohttp(context, connections, proxy, self.pace, timeout)
         self._retrying = RetryTransport(
             self._once,
             Retry(
@@ -153,13 +166,13 @@ class Transport:
                 max_backoff_wait=_LONGEST_WAIT_SECONDS,
                 # The pace keeps to Retry-After, for all requests at once.
                 respect_retry_after_header=False,
-                retry_on_exceptions=[*Retry.RETRYABLE_EXCEPTIONS, TimeoutError, aiohttp.ClientError],
+                retry_on_exceptions=[aiohttp.ClientError, OSError],
             ),
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        await self._once.aclose()
 
     @property
     def is_encrypted(self) -> bool:
@@ -167,9 +180,9 @@ class Transport:
         return not self._base.startswith("http:")
 
     async def get(
-        self, url: str, headers: dict[str, str], limit: int, authorization: str | None = None
+        self, url: str, headers: dict[str, str], limit: int, authorization: str | None = None, *, method: str = "GET"
     ) -> httpx.Response:
-        """Return the whole answer to a GET of a path of the registry, or of an absolute URL.
+        """Return the whole answer to a GET (or a HEAD) of a path of the registry, or of an absolute URL.
 
         Redirects are followed; the authorization goes to the host that it is for, and to no other.
 
@@ -183,7 +196,7 @@ class Transport:
             If a redirect leads in a circle, from TLS to plain HTTP, or to something that is not HTTP.
         """
         credential = {"Authorization": authorization} if authorization else {}
-        response = await self._get(url, {**headers, **credential}, limit)
+        response = await self._get(method, url, {**headers, **credential}, limit)
         origin = _origin(response.request.url)
         for _ in range(_MOST_REDIRECTS):
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
@@ -195,21 +208,21 @@ class Transport:
                     f"{here.scheme}.", status=response.status_code, url=shown(here),
                 )  # fmt: skip
             kept = credential if _origin(there) == origin else {}
-            response = await self._send(self._retrying, "GET", there, {**headers, **kept}, limit)
+            response = await self._send(self._retrying, method, there, {**headers, **kept}, limit)
         raise RegistryError(f"{self._host} redirects more than {_MOST_REDIRECTS} times.", url=shown(there))
 
     async def post_form(self, url: httpx.URL, form: dict[str, str], limit: int) -> httpx.Response:
         """Return the answer of a token server to a form (the only POST that reading needs)."""
         return await self._send(self._once, "POST", url, {}, limit, form)
 
-    async def _get(self, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
+    async def _get(self, method: str, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
         if not self._base:
             async with self._finding_base:
                 if not self._base:
-                    return await self._first(url, headers, limit)
-        return await self._send(self._retrying, "GET", _absolute(self._base, url), headers, limit)
+                    return await self._first(method, url, headers, limit)
+        return await self._send(self._retrying, method, _absolute(self._base, url), headers, limit)
 
-    async def _first(self, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
+    async def _first(self, method: str, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
         """Find out how the registry is spoken to; what is wrong with a name or a port is said at once."""
         schemes = ["http"] if self._plain_http else ["https"]
         if self._may_fall_back:
@@ -217,7 +230,7 @@ class Transport:
         for scheme in schemes:
             base = f"{scheme}://{self._host}"
             try:
-                response = await self._send(self._once, "GET", _absolute(base, url), headers, limit)
+                response = await self._send(self._once, method, _absolute(base, url), headers, limit)
             except NotTLS:
                 if scheme == schemes[-1]:
                     raise
@@ -235,9 +248,7 @@ class Transport:
         limit: int,
         form: dict[str, str] | None = None,
     ) -> httpx.Response:
-        timeout = {"connect": self._timeout, "read": self._timeout, "pool": None}
-        extensions = {"timeout": timeout, "limit": limit}
-        request = httpx.Request(method, url, headers={**_HEADERS, **headers}, data=form, extensions=extensions)
+        request = httpx.Request(method, url, headers={**_HEADERS, **headers}, data=form, extensions={"limit": limit})
         if self._failures > self._most_failures:
             raise NoConnection(f"{self._host} has stopped answering, so this was not asked for.", url=shown(url))
         try:
@@ -250,6 +261,7 @@ class Transport:
             self._failures += 1
             raise explained(error, url, self._timeout) from None
         self._failures = 0
+        self.requests[method] += 1
         response.request = request
         return response
 

@@ -4,6 +4,7 @@ Nothing here imports regframe: what regframe says is compared with what other pr
 """
 
 from tests.parts.certificates import Certificate, make_certificate, make_other_certificate
+from tests.parts.front import Front, start_front, start_proxy
 from tests.parts.programs import missing, needs, run
 from tests.parts.registry_server import (
     PASSWORD,
@@ -29,6 +30,7 @@ __all__ = [
     "SAMPLE_SHAPES",
     "USERNAME",
     "Certificate",
+    "Front",
     "Pusher",
     "RegistryServer",
     "TokenServer",
@@ -41,6 +43,8 @@ __all__ = [
     "pushing",
     "run",
     "skopeo",
+    "start_front",
+    "start_proxy",
     "start_registry",
     "start_token_server",
     "write_htpasswd",

@@ -23,7 +23,7 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-Handler = Callable[[web.Request], web.StreamResponse | None | Awaitable[web.StreamResponse | None]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse | None] | web.StreamResponse | None]
 
 
 def digest(data: bytes) -> str:
@@ -73,13 +73,17 @@ class EmulatedRegistry:
         """How often each path was asked for, as ``GET /v2/``."""
         return Counter(f"{one.method} {one.path}" for one in self.seen)
 
-    def add(self, data: bytes, media_type: str = "application/octet-stream", algorithm: str = "sha256") -> dict[str, Any]:
+    def add(
+        self, data: bytes, media_type: str = "application/octet-stream", algorithm: str = "sha256"
+    ) -> dict[str, Any]:
         """Hold a document; return its descriptor."""
         name = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         self.documents[name] = (data, media_type)
         return {"mediaType": media_type, "digest": name, "size": len(data)}
 
-    def image(self, repository: str = "app", tag: str | None = "1", *, layers: int = 1, **changes: Any) -> dict[str, Any]:
+    def image(
+        self, repository: str = "app", tag: str | None = "1", *, layers: int = 1, **changes: Any
+    ) -> dict[str, Any]:
         """Hold an image; return its manifest's descriptor. ``changes`` go into the config (``manifest`` into that)."""
         in_manifest = changes.pop("manifest", {})
         layer_type = changes.pop("layer_type", OCI_LAYER)
@@ -158,7 +162,9 @@ class EmulatedRegistry:
 def error(status: int, code: str, message: str = "no", **headers: str) -> web.Response:
     """Return an answer with an error body (distribution-spec, "Error Codes")."""
     body = {"errors": [{"code": code, "message": message}]}
-    return web.json_response(body, status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    return web.json_response(
+        body, status=status, headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
 
 
 @contextmanager

@@ -110,9 +110,7 @@ def start_registry(
         configuration.write_text(json.dumps(_configuration(storage, tls, htpasswd, token, delete, read_only)))
         with (
             log_file.open("wb") as log,
-            subprocess.Popen(
-                [program, "serve", configuration], stdout=log, stderr=subprocess.STDOUT
-            ) as process,
+            subprocess.Popen([program, "serve", configuration], stdout=log, stderr=subprocess.STDOUT) as process,
         ):
             try:
                 port = _listening_port(process, log_file)

@@ -87,8 +87,7 @@ class Pusher:
                 "mediaType": f"{_OCI}.manifest.v1+json",
                 "config": self.blob(json.dumps(document).encode(), f"{_OCI}.config.v1+json"),
                 "layers": [
-                    self.blob(gzip.compress(archive, mtime=0), f"{_OCI}.layer.v1.tar+gzip")
-                    for archive in archives
+                    self.blob(gzip.compress(archive, mtime=0), f"{_OCI}.layer.v1.tar+gzip") for archive in archives
                 ],
             },
             tag,
@@ -162,9 +161,7 @@ def _push_attestation(push: Pusher, image: dict[str, Any]) -> dict[str, Any]:
         {
             "mediaType": f"{_OCI}.manifest.v1+json",
             "config": push.blob(json.dumps(config).encode(), f"{_OCI}.config.v1+json"),
-            "layers": [
-                layer | {"annotations": {"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"}}
-            ],
+            "layers": [layer | {"annotations": {"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"}}],
         }
     )
     return attestation | {

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from tests.parts.registry_server import RegistryServer
 
 
-def skopeo(
-    registry: RegistryServer, command: str, target: str, *flags: str, platform: str | None = None
-) -> Any:
+def skopeo(registry: RegistryServer, command: str, target: str, *flags: str, platform: str | None = None) -> Any:
     """Run skopeo on a repository or reference of the registry and return the JSON that it prints.
 
     Parameters

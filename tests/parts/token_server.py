@@ -64,9 +64,7 @@ class TokenServer(ThreadingHTTPServer):
         self.expires_in: int | None = None
         self.answer: Collection[str] = ("token",)
         self._key = certificate.key.read_bytes()
-        self._chain = [
-            base64.b64encode(ssl.PEM_cert_to_DER_cert(certificate.certificate.read_text())).decode()
-        ]
+        self._chain = [base64.b64encode(ssl.PEM_cert_to_DER_cert(certificate.certificate.read_text())).decode()]
         self._lock = threading.Lock()
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

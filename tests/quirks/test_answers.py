@@ -46,7 +46,9 @@ def test_the_documents_own_media_type_counts_then_its_shape(
 ) -> None:
     """docker_registry2 34 (ECR), oras 2047 (Artifactory)."""
     image = odd.image("app", "1")
-    odd.manifest({"schemaVersion": 2, **({"mediaType": OCI_INDEX} if own_type else {}), "manifests": [image]}, "app", "2")
+    odd.manifest(
+        {"schemaVersion": 2, **({"mediaType": OCI_INDEX} if own_type else {}), "manifests": [image]}, "app", "2"
+    )
     odd.override("/v2/app/manifests/*", with_headers(odd, Content_Type=content_type))
     images = connect(odd).images("app").set_index("tag")
     assert images["media_type"].tolist() == [OCI_MANIFEST, OCI_MANIFEST]
@@ -175,9 +177,7 @@ def test_a_fault_that_stays_is_one_row_with_what_the_registry_said(odd: Emulated
 
 
 @pytest.mark.parametrize(("mebibytes", "is_read"), [(7, True), (9, False)])
-def test_manifests_are_read_up_to_8_mib(
-    odd: EmulatedRegistry, connect: Connect, mebibytes: int, is_read: bool
-) -> None:
+def test_manifests_are_read_up_to_8_mib(odd: EmulatedRegistry, connect: Connect, mebibytes: int, is_read: bool) -> None:
     """Distribution 4636, regclient PR 512."""
     odd.image("app", "1")
     odd.image("app", "2", manifest={"annotations": {"padding": "x" * mebibytes * 1024 * 1024}})

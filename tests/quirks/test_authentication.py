@@ -108,7 +108,9 @@ def test_the_token_is_read_under_both_names(odd: EmulatedRegistry, connect: Conn
     assert len(connect(odd, **LOGIN).images("app")) == 1
 
 
-def test_a_token_that_expires_in_mid_scan_is_renewed_and_no_row_is_lost(odd: EmulatedRegistry, connect: Connect) -> None:
+def test_a_token_that_expires_in_mid_scan_is_renewed_and_no_row_is_lost(
+    odd: EmulatedRegistry, connect: Connect
+) -> None:
     """Harbor 10325, hub-feedback 2094. Here it expires after 25 requests, whatever ``expires_in`` said."""
     for number in range(60):
         odd.image("app", f"1.{number}", env=[str(number)])
@@ -134,7 +136,9 @@ def test_one_token_for_each_scope_however_many_wait_for_it(odd: EmulatedRegistry
     }
 
 
-def test_a_wrong_password_at_the_token_server_is_one_sentence_without_it(odd: EmulatedRegistry, connect: Connect) -> None:
+def test_a_wrong_password_at_the_token_server_is_one_sentence_without_it(
+    odd: EmulatedRegistry, connect: Connect
+) -> None:
     Tokens(odd)
     with pytest.raises(rf.CredentialsRefused, match="does not accept this user name and password") as info:
         connect(odd, username="me", password="wrong-secret").inventory()
@@ -153,7 +157,9 @@ def test_credentials_are_not_sent_on_to_a_blob_store(
         return error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="registry"')
 
     def redirect(request: web.Request) -> web.Response:
-        return web.Response(status=307, headers={"Location": f"http://{other.address}{request.path}?X-Amz-Signature=s%2Fg"})
+        return web.Response(
+            status=307, headers={"Location": f"http://{other.address}{request.path}?X-Amz-Signature=s%2Fg"}
+        )
 
     def store(request: web.Request) -> web.Response:
         if "Authorization" in request.headers:
@@ -177,7 +183,9 @@ def test_credentials_stay_with_the_registry_within_its_host(odd: EmulatedRegistr
             return None
         return error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="registry"')
 
-    odd.override("/v2/app/blobs/*", lambda request: web.Response(status=302, headers={"Location": "/v2/moved" + request.path}))
+    odd.override(
+        "/v2/app/blobs/*", lambda request: web.Response(status=302, headers={"Location": "/v2/moved" + request.path})
+    )
     odd.override("/v2/moved*", lambda request: odd.plain(request.clone(rel_url=request.path.removeprefix("/v2/moved"))))
     odd.override("/v2/*", demand)
     assert connect(odd, **LOGIN).inventory().errors.empty

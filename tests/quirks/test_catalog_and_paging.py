@@ -14,7 +14,9 @@ from tests.parts.emulated_registry import EmulatedRegistry, error
 Connect = Callable[..., rf.Registry]
 
 
-def in_pages(names: list[str], key: str, size: int, link: Callable[[str], str]) -> Callable[[web.Request], web.Response]:
+def in_pages(
+    names: list[str], key: str, size: int, link: Callable[[str], str]
+) -> Callable[[web.Request], web.Response]:
     """Return a handler that answers a list in pages; ``link`` makes the address of the next one of its cursor."""
 
     def answer(request: web.Request) -> web.Response:
@@ -43,7 +45,9 @@ def test_a_catalog_that_is_not_offered_names_the_way_round(
 
     odd.override("/v2/_catalog", refuse)
     odd.override("/token", lambda request: web.json_response({"token": "granted"}))
-    with pytest.raises(rf.Unsupported, match=r"does not offer a list of its repositories.*name the repositories") as info:
+    with pytest.raises(
+        rf.Unsupported, match=r"does not offer a list of its repositories.*name the repositories"
+    ) as info:
         connect(odd).inventory()
     assert info.value.status == status
     assert connect(odd).images("team/app")["tag"].tolist() == ["1"]

@@ -21,7 +21,9 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 def test_build_attestations_are_no_images_of_an_unknown_platform(odd: EmulatedRegistry, connect: Connect) -> None:
     """Zui 475, buildx 3047."""
     image = odd.image("app", None)
-    attestation = odd.image("app", None, os="unknown", architecture="unknown", layer_type="application/vnd.in-toto+json")
+    attestation = odd.image(
+        "app", None, os="unknown", architecture="unknown", layer_type="application/vnd.in-toto+json"
+    )
     annotations = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image["digest"]}
     entries = [
         {**image, "platform": {"os": "linux", "architecture": "amd64"}},
@@ -126,14 +128,17 @@ def test_history_is_joined_to_layers_as_far_as_it_goes(
     """go-containerregistry PR 2450, quay PR 5724: absent, shorter and longer than the layers allow."""
     odd.image("app", layers=2, history=history)
     inventory = connect(odd).inventory("app")
-    assert inventory.layers["created_by"].astype(object).where(inventory.layers["created_by"].notna(), None).tolist() == made_by
+    assert (
+        inventory.layers["created_by"].astype(object).where(inventory.layers["created_by"].notna(), None).tolist()
+        == made_by
+    )
     assert len(inventory.history) == len(history or [])
 
 
 def test_an_empty_layer_that_was_written_is_a_row_each_time(odd: EmulatedRegistry, connect: Connect) -> None:
     """Distribution 1575: ``a3ed95ca…``, the empty gzip layer, repeated within an image."""
-    empty = {"mediaType": OCI_LAYER, "digest": "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4",
-             "size": 32}  # fmt: skip
+    empty_gzip = "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
+    empty = {"mediaType": OCI_LAYER, "digest": empty_gzip, "size": 32}
     real = {"mediaType": OCI_LAYER, "digest": "sha256:" + 64 * "1", "size": 1000}
     odd.image("app", manifest={"layers": [empty, real, empty]}, history=[{"created_by": name} for name in "abc"])
     inventory = connect(odd).inventory("app")
@@ -148,7 +153,10 @@ def test_a_date_that_is_not_believable_is_kept_and_another_is_found(
     odd: EmulatedRegistry, connect: Connect, created: str | None
 ) -> None:
     """Distroless 112 and 754, buildpacks 21, jib 341."""
-    history = [{"created": created, "created_by": "a"}, {"created": "2024-05-06T07:08:09.123456789Z", "created_by": "b"}]
+    history = [
+        {"created": created, "created_by": "a"},
+        {"created": "2024-05-06T07:08:09.123456789Z", "created_by": "b"},
+    ]
     odd.image("app", created=created, history=history)
     row = connect(odd).images("app").iloc[0]
     assert pd.isna(row["created"]) if created is None else row["created"] == pd.Timestamp(created).as_unit("us")
@@ -184,7 +192,10 @@ def test_last_modified_is_the_date_of_an_image_without_any(odd: EmulatedRegistry
         ("gzip", gzip.compress(b"{}")),
         ("a list", b"[]"),
         ("wrong types", as_json({"schemaVersion": 2, "config": {"digest": 5, "size": "x"}, "layers": []})),
-        ("a bad digest", as_json({"schemaVersion": 2, "config": {"digest": "sha256:../../x", "size": 1}, "layers": []})),
+        (
+            "a bad digest",
+            as_json({"schemaVersion": 2, "config": {"digest": "sha256:../../x", "size": 1}, "layers": []}),
+        ),
         ("a negative size", as_json({"config": {"digest": "sha256:" + 64 * "0", "size": -1}, "layers": []})),
         ("two documents in one", as_json({"layers": [], "manifests": []})),
         ("nothing", b""),
@@ -203,7 +214,9 @@ def test_a_document_that_is_none_is_one_row_and_the_rest_is_read(
     assert inventory.errors["tag"].tolist() == ["2"]
 
 
-def test_a_config_that_is_none_costs_its_columns_and_one_row_for_each_tag(odd: EmulatedRegistry, connect: Connect) -> None:
+def test_a_config_that_is_none_costs_its_columns_and_one_row_for_each_tag(
+    odd: EmulatedRegistry, connect: Connect
+) -> None:
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,

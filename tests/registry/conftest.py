@@ -37,9 +37,7 @@ def plain_registry(sample_storage: Path) -> Iterator[RegistryServer]:
 
 
 @pytest.fixture(scope="session")
-def private_registry(
-    sample_storage: Path, certificate: Certificate, htpasswd: Path
-) -> Iterator[RegistryServer]:
+def private_registry(sample_storage: Path, certificate: Certificate, htpasswd: Path) -> Iterator[RegistryServer]:
     """Give a read-only registry of the samples: a self-signed certificate (CN only), user and password."""
     with start_registry(sample_storage, tls=certificate, htpasswd=htpasswd, read_only=True) as registry:
         yield registry

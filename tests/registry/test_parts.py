@@ -150,9 +150,7 @@ def test_only_the_right_password_opens_the_private_registry(private_registry: Re
     assert get(url, auth=(USERNAME, PASSWORD)).status_code == 200
 
 
-def test_a_token_opens_its_scope_and_nothing_else(
-    token_registry: RegistryServer, token_server: TokenServer
-) -> None:
+def test_a_token_opens_its_scope_and_nothing_else(token_registry: RegistryServer, token_server: TokenServer) -> None:
     token = ask_for_token(token_server, "repository:app:pull").json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     assert get(f"{token_registry.url}/v2/app/tags/list", headers=headers).status_code == 200
@@ -162,9 +160,7 @@ def test_a_token_opens_its_scope_and_nothing_else(
     assert token_server.requests == {"repository:app:pull": 1}
 
 
-def test_a_token_stops_working_when_its_lifetime_is_over(
-    sample_storage: Path, certificate: Certificate
-) -> None:
+def test_a_token_stops_working_when_its_lifetime_is_over(sample_storage: Path, certificate: Certificate) -> None:
     with (
         start_token_server(certificate, tls=False, lifetime=1) as server,
         start_registry(sample_storage, token=server, read_only=True) as registry,

@@ -1,0 +1,96 @@
+"""Going on with an earlier inventory: which tags need not be read again, and their rows beside the new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import pandas as pd
+
+from regframe.errors import InvalidReference, printable
+from regframe.frames import Frames, conformed, place
+from regframe.inventory import Inventory
+from regframe.oci.descriptor import Platform
+from regframe.oci.digest import digest_of
+from regframe.records import Tag
+
+_TAG = ["repository", "tag"]
+
+
+def covered(platforms: Collection[Platform], only: Collection[str]) -> str:
+    """Return which images of each tag are read, as :attr:`Inventory.covers` has it."""
+    named = ", ".join(sorted({str(platform) for platform in platforms})) or "all"
+    return f"{named}, of {digest_of(' '.join(sorted(only)).encode())}" if only else named
+
+
+def check(earlier: Inventory, registry: str, covers: str) -> None:
+    """Check that an earlier inventory can be gone on with.
+
+    Raises
+    ------
+    InvalidReference
+        If it is none, is one of another registry, or has other images of each tag than are asked for now.
+    """
+    if not isinstance(earlier, Inventory):
+        raise InvalidReference("resume= takes an Inventory, such as Inventory.read_csv() gives.")
+    if earlier.registry != registry:
+        raise InvalidReference(f"The earlier inventory is one of {printable(earlier.registry)}, not of {registry}.")
+    if earlier.covers != covers:
+        raise InvalidReference(
+            f"The earlier inventory has other images of each tag ({printable(earlier.covers)}) than are asked for now "
+            f"({covers}); ask for the same platforms, or for a new inventory."
+        )
+
+
+def known_tags(earlier: Inventory) -> dict[tuple[str, str], str]:
+    """Return what each tag pointed to that the earlier inventory has read without an error."""
+    tags = earlier.tags.dropna(subset=[*_TAG, "digest"]).drop_duplicates(_TAG, keep=False)
+    failed = pd.MultiIndex.from_frame(earlier.errors[_TAG])
+    read = tags[~pd.MultiIndex.from_frame(tags[_TAG]).isin(failed)]
+    return dict(zip(zip(read["repository"], read["tag"], strict=True), read["digest"], strict=True))
+
+
+def first_seen(earlier: Inventory) -> dict[str, datetime]:
+    """Return when each image was seen first that has no better release date."""
+    images = earlier.images[earlier.images["released_source"] == "seen"]
+    first = images.groupby("digest", observed=True)["released_at"].min()
+    return {str(digest): time.to_pydatetime() for digest, time in first.items()}
+
+
+def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
+    """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan."""
+    if not kept:
+        return frames
+    keys = pd.DataFrame({"repository": [tag.repository for tag in kept], "tag": [tag.tag for tag in kept]}, dtype="str")
+    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
+    tags = _stacked("tags", frames.tags, earlier.tags, keys)
+    named = tags[[*_TAG, "digest"]].astype(object).where(tags[[*_TAG, "digest"]].notna(), None)
+    places = [place(order, *row) for row in named.itertuples(index=False, name=None)]
+    tags = tags.take(sorted(range(len(tags)), key=places.__getitem__)).reset_index(drop=True)
+    positions = tags[_TAG].drop_duplicates().reset_index(drop=True).rename_axis("place").reset_index()
+
+    def below(name: str, new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+        rows = _stacked(name, new, old, keys)
+        where = rows[_TAG].merge(positions, on=_TAG, how="left")["place"].to_numpy()
+        return rows.take(where.argsort(kind="stable")).reset_index(drop=True)
+
+    return Frames(
+        repositories=frames.repositories,
+        tags=tags,
+        images=below("images", frames.images, earlier.images),
+        layers=below("layers", frames.layers, earlier.layers),
+        history=below("history", frames.history, earlier.history),
+        config=below("config", frames.config, earlier.config),
+        errors=frames.errors,
+    )
+
+
+def _stacked(name: str, new: pd.DataFrame, old: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    # As text while the categories differ; the schema's dtypes come back with them.
+    frames = [_without_categories(frame) for frame in (new, old.merge(kept, on=_TAG))]
+    return conformed(pd.concat(frames, ignore_index=True), name)
+
+
+def _without_categories(frame: pd.DataFrame) -> pd.DataFrame:
+    categories = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(categories, "str"))
