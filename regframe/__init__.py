@@ -5,6 +5,24 @@
 >>> registry.images("httpd")  # doctest: +SKIP
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from regframe.analysis import (
+    aliases,
+    bases,
+    cadence,
+    diff,
+    drift,
+    growth,
+    platforms,
+    reclaimable,
+    releases,
+    retention,
+    storage,
+    summary,
+    tag_history,
+)
 from regframe.errors import (
     CertificateRefused,
     ConfigurationError,
@@ -24,6 +42,9 @@ from regframe.errors import (
 from regframe.inventory import Interrupted, Inventory
 from regframe.reference import Reference
 from regframe.registry import AsyncRegistry, Registry
+
+if TYPE_CHECKING:
+    from regframe import plot
 
 __all__ = [
     "AsyncRegistry",
@@ -45,4 +66,25 @@ __all__ = [
     "RegistryError",
     "TooLarge",
     "Unsupported",
+    "aliases",
+    "bases",
+    "cadence",
+    "diff",
+    "drift",
+    "growth",
+    "platforms",
+    "plot",
+    "reclaimable",
+    "releases",
+    "retention",
+    "storage",
+    "summary",
+    "tag_history",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # matplotlib is loaded by whoever draws, and not by everybody.
+    if name == "plot":
+        return importlib.import_module("regframe.plot")
+    raise AttributeError(f"module 'regframe' has no attribute {name!r}")
