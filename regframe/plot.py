@@ -76,7 +76,12 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 
         bars["row"],
         bars["size"].astype(float),
         left=bars["left"].astype(float),
-        **{"color": bars["layer_digest"].map(colours).fillna(_OWN), "edgecolor": "white", "linewidth": 0.6, **kwargs},
+        **{
+            "color": [colours.get(digest, _OWN) for digest in bars["layer_digest"]],
+            "edgecolor": "white",
+            "linewidth": 0.6,
+            **kwargs,
+        },
     )
     ax.set_yticks(shown["row"], [_shortened(name, 44) for name in shown["name"]])
     ax.set_ylim(len(shown) - 0.4, -0.6)
