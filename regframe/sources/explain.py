@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx
@@ -35,7 +35,8 @@ def explained(error: BaseException, url: httpx.URL, timeout: float) -> NoConnect
 
     host = url.netloc.decode("ascii")
     place: ErrorDetails = {"operation": "connect", "url": shown(url)}
-    if certificate := first(ssl.SSLCertVerificationError):
+    # aiohttp's own error is one of these too, and knows less.
+    if certificate := next((one for one in causes if getattr(one, "verify_code", None)), None):
         return CertificateRefused(f"The certificate of {host} is not accepted: {_complaint(certificate)}", **place)
     if first(aiohttp.ClientConnectorDNSError):
         return NoConnection(f"There is no host called {url.host}, or this machine cannot look it up.", **place)
@@ -56,7 +57,7 @@ def explained(error: BaseException, url: httpx.URL, timeout: float) -> NoConnect
     )
 
 
-def _complaint(error: ssl.SSLCertVerificationError) -> str:
+def _complaint(error: Any) -> str:
     """Return what OpenSSL has against a certificate, and what helps. Numbers: openssl-verify(1), "Diagnostics"."""
     way_out = "pass its file as ca= (--ca), or verify=False (--no-verify) to go without the check."
     match error.verify_code:

@@ -36,6 +36,8 @@ _LONGEST_ANSWER_TIMEOUTS = 4
 _TRIES_AGAIN = 5
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 10.0
+_LESS_IMPORTANT_TIMEOUT = 10.0
+_LESS_IMPORTANT_CONNECTIONS = 4
 
 
 def is_loopback(host: str) -> bool:
@@ -90,7 +92,10 @@ class _Aiohttp(httpx.AsyncBaseTransport):
             ) as response,
         ):
             body = b"" if request.method == "HEAD" else await _read(response, request.extensions["limit"])
-            answer = httpx.Response(response.status, headers=response.raw_headers, content=body)
+            version = b"HTTP/%d.%d" % response.version if response.version else b"HTTP/1.1"
+            answer = httpx.Response(
+                response.status, headers=response.raw_headers, content=body, extensions={"http_version": version}
+            )
         self._pace.learn(answer)
         return answer
 
@@ -133,6 +138,8 @@ class Transport:
         Seconds to wait for a connection, and for each part of an answer.
     connections : int
         How many connections to hold at most.
+    tries_again : int
+        How often a request is tried again that failed for a passing reason.
     """
 
     def __init__(
@@ -144,8 +151,11 @@ class Transport:
         may_fall_back: bool = False,
         timeout: float = 30.0,
         connections: int = 16,
+        tries_again: int = _TRIES_AGAIN,
     ) -> None:
         self._host = host
+        self._context = context
+        self._beside: list[Transport] = []
         self._may_fall_back = may_fall_back
         self._plain_http = plain_http
         self._timeout = timeout
@@ -160,7 +170,7 @@ class Transport:
         self._retrying = RetryTransport(
             self._once,
             Retry(
-                total=_TRIES_AGAIN,
+                total=tries_again,
                 status_forcelist=[429, 500, 502, 503, 504],
                 backoff_factor=_FIRST_WAIT_SECONDS,
                 max_backoff_wait=_LONGEST_WAIT_SECONDS,
@@ -173,6 +183,24 @@ class Transport:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._once.aclose()
+        for other in self._beside:
+            await other.aclose()
+
+    def beside(self, host: str) -> Transport:
+        """Return connections to another service, perhaps on the same host, which is not as important.
+
+        It has a pace and failures of its own, is given less time, and is closed with this one.
+        """
+        other = Transport(
+            host,
+            context=self._context,
+            plain_http=not self.is_encrypted,
+            timeout=min(self._timeout, _LESS_IMPORTANT_TIMEOUT),
+            connections=_LESS_IMPORTANT_CONNECTIONS,
+            tries_again=1,
+        )
+        self._beside.append(other)
+        return other
 
     @property
     def is_encrypted(self) -> bool:
@@ -199,6 +227,9 @@ class Transport:
         response = await self._get(method, url, {**headers, **credential}, limit)
         origin = _origin(response.request.url)
         for _ in range(_MOST_REDIRECTS):
+            if response.status_code == 400 and not self.is_encrypted and b"HTTPS" in response.content[:500]:
+                raise NoConnection(f"{self._host} speaks TLS, not plain HTTP: leave insecure=True (--insecure) out.",
+                                   operation="connect", status=400, url=shown(response.request.url))  # fmt: skip
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             here, there = response.request.url, _location(response)

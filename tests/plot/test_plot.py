@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -109,7 +110,7 @@ def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.In
     labels = [label.get_window_extent() for label in ax.get_yticklabels()]
     assert all(box.x0 >= 0 and box.y0 >= 0 for box in labels)
     labels.sort(key=lambda box: box.y0)
-    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in zip(labels, labels[1:], strict=False))
+    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(labels))
 
 
 def test_very_long_names_and_very_different_sizes() -> None:
