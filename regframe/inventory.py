@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -198,7 +199,14 @@ def write_csv(frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: b
             frame[name] = frame[name].map(lambda text: _escaped(text, escape_formulas), na_action="ignore")
         elif dtype == TIME:
             frame[name] = iso_times(frame[name])
-    frame.to_csv(target, index=False, lineterminator="\n")
+    # A bare carriage return ends a line for some readers, and the writer would not quote it.
+    has_returns = any(frame[name].astype(TEXT).str.contains("\r", regex=False).any() for name in _texts(frame))
+    quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    frame.to_csv(target, index=False, lineterminator="\n", quoting=quoting)
+
+
+def _texts(frame: pd.DataFrame) -> list[str]:
+    return [name for name, dtype in frame.dtypes.items() if dtype == TEXT or isinstance(dtype, pd.CategoricalDtype)]
 
 
 def _escaped(text: str, escape_formulas: bool) -> str:

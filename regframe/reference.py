@@ -165,6 +165,11 @@ class Pattern:
         return pattern
 
     @property
+    def namespace(self) -> str | None:
+        """What a glob's repositories are all below: ``team`` in ``team/*``, ``None`` in ``te*``."""
+        return _WILDCARDS.split(self.repository, maxsplit=1)[0].rpartition("/")[0] or None
+
+    @property
     def names_repository(self) -> bool:
         """Whether the repository is named, rather than found by a glob in the catalog."""
         return not _WILDCARDS.search(self.repository)
@@ -220,9 +225,9 @@ class Target:
         if "@" in rest.partition("/")[0] and "://" in text:
             raise InvalidReference("A target does not hold a user or password; pass username= and password=.")
         first, slash, path = rest.partition("/")
-        host = first.rpartition(":")[0] if re.search(r":[0-9]+$", first) else first
-        is_host = host == "localhost" or "." in host or host.startswith("[")
-        if (slash and not path) or (not slash and (is_host or text.startswith("http"))):
+        host = first.partition(":")[0]
+        is_host = host == "localhost" or "." in host or host.startswith("[") or text.startswith(("http://", "https://"))
+        if (slash and not path) or (not slash and is_host):
             return cls(registry_name(first), None, plain_http)
         registry, path = _split_registry(rest)
         return cls(registry, Pattern.parse(path, registry), plain_http)
