@@ -1,0 +1,6 @@
+"""``python -m regframe`` is the command ``regframe``."""
+
+from regframe.cli import main
+
+if __name__ == "__main__":
+    main()
