@@ -231,8 +231,8 @@ def test_answers_that_never_end_drop_by_drop(odd: EmulatedRegistry, connect: Con
     assert "did not answer" in inventory.errors["message"][0]
 
 
-FIELDS = """config layers manifests digest size mediaType fsLayers history annotations platform os artifactType subject
-signatures tags repositories token""".split()
+FIELDS = ("config", "layers", "manifests", "digest", "size", "mediaType", "fsLayers", "history", "annotations")
+FIELDS += ("platform", "os", "artifactType", "subject", "signatures", "tags", "repositories", "token")
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 DOCUMENTS = st.recursive(
     VALUES,

@@ -49,7 +49,7 @@ def value(dtype: str) -> st.SearchStrategy[Any]:
     values: dict[str, st.SearchStrategy[Any]] = {
         "Int64": st.integers(0, 2**63 - 1),
         "boolean": st.booleans(),
-        "datetime64[us, UTC]": st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+        "datetime64[us, UTC]": st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),
     }
     return st.none() | values.get(dtype, TEXTS)
 
