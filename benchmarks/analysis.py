@@ -50,9 +50,7 @@ def main() -> int:
     if not options.table.exists():
         sys.exit(f"{options.table} is not there; --table says where the table of the official images is.")
     versions = ", ".join(f"{name} {version(name)}" for name in ("regframe", "pandas", "numpy"))
-    print(
-        f"{platform.machine()}, {platform.system()} {platform.release()}, Python {platform.python_version()}, {versions}"
-    )
+    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {versions}")
     inventory = _inventory(options.table, options.tags)
     size = inventory.layers.memory_usage(deep=True).sum()
     rows = ", ".join(f"{len(frame):,} {name}" for name, frame in inventory.frames() if len(frame))

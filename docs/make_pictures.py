@@ -26,9 +26,7 @@ def main() -> None:
         "timeline.png": rf.plot.timeline(images[images["repository"].str.fullmatch(r"\w+")]),
     }
     for name, axes in pictures.items():
-        figure = axes.get_figure(root=True)
-        assert figure is not None
-        figure.savefig(HERE / name, dpi=90)
+        axes.figure.figure.savefig(HERE / name, dpi=90)
 
 
 if __name__ == "__main__":

@@ -8,21 +8,6 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from regframe.analysis import (
-    aliases,
-    bases,
-    cadence,
-    diff,
-    drift,
-    growth,
-    platforms,
-    reclaimable,
-    releases,
-    retention,
-    storage,
-    summary,
-    tag_history,
-)
 from regframe.errors import (
     CertificateRefused,
     ConfigurationError,
@@ -39,12 +24,27 @@ from regframe.errors import (
     TooLarge,
     Unsupported,
 )
-from regframe.inventory import Interrupted, Inventory
 from regframe.reference import Reference
-from regframe.registry import AsyncRegistry, Registry
 
 if TYPE_CHECKING:
     from regframe import plot
+    from regframe.analysis import (
+        aliases,
+        bases,
+        cadence,
+        diff,
+        drift,
+        growth,
+        platforms,
+        reclaimable,
+        releases,
+        retention,
+        storage,
+        summary,
+        tag_history,
+    )
+    from regframe.inventory import Interrupted, Inventory
+    from regframe.registry import AsyncRegistry, Registry
 
 __all__ = [
     "AsyncRegistry",
@@ -83,8 +83,23 @@ __all__ = [
 ]
 
 
+_MODULES = {
+    "AsyncRegistry": "regframe.registry",
+    "Interrupted": "regframe.inventory",
+    "Inventory": "regframe.inventory",
+    "Registry": "regframe.registry",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # matplotlib is loaded by whoever draws, and not by everybody.
+    # pandas and matplotlib are loaded by whoever uses them: “regframe --help” does without.
+    if name not in __all__:
+        raise AttributeError(f"module 'regframe' has no attribute {name!r}")
     if name == "plot":
         return importlib.import_module("regframe.plot")
-    raise AttributeError(f"module 'regframe' has no attribute {name!r}")
+    globals()[name] = getattr(importlib.import_module(_MODULES.get(name, "regframe.analysis")), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,7 +17,8 @@ from regframe.sources import Source
 from regframe.sources.auth import Authenticator
 from regframe.sources.cache import CachedSource, DocumentCache, cache_file
 from regframe.sources.credentials import Credentials, StoredLogins
-from regframe.sources.registry import RegistrySource, api_host
+from regframe.sources.hosted.source import HostedSource
+from regframe.sources.registry import api_host
 from regframe.sources.tls import TLS, system_cert_dir
 from regframe.sources.transport import Transport, is_loopback
 
@@ -79,7 +80,7 @@ class Connection:
         )
 
     @asynccontextmanager
-    async def source(self) -> AsyncIterator[RegistrySource]:
+    async def source(self) -> AsyncIterator[HostedSource]:
         """Open connections, and close them all at the end."""
         transport = Transport(
             api_host(self.name),
@@ -90,7 +91,7 @@ class Connection:
             connections=self.concurrency,
         )
         try:
-            yield RegistrySource(self.name, transport, Authenticator(self.name, self.find_credentials))
+            yield HostedSource(self.name, transport, Authenticator(self.name, self.find_credentials))
         finally:
             # Also when the scan is cancelled: no connection is left behind.
             with anyio.CancelScope(shield=True):

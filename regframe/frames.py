@@ -183,7 +183,11 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
     order = {name: position for position, name in enumerate(records.repositories)}
     tags = sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest))
     behind = {tag.digest: records.images(tag.digest, platforms, only) for tag in tags if tag.digest}
-    rows = [(tag.repository, tag.tag, image) for tag in tags for image in behind.get(tag.digest or "", [])]
+    rows = [
+        (tag.repository, tag.tag, records.tagged(image, tag.repository, tag.tag))
+        for tag in tags
+        for image in behind.get(tag.digest or "", [])
+    ]
     sizes = records.document_sizes
     images = frame("images", [_image_row(repository, tag, image, sizes) for repository, tag, image in rows])
     shown = [image for _, _, image in rows]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
@@ -200,13 +199,10 @@ def write_csv(frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: b
         elif dtype == TIME:
             frame[name] = iso_times(frame[name])
     # A bare carriage return ends a line for some readers, and the writer would not quote it.
-    has_returns = any(frame[name].astype(TEXT).str.contains("\r", regex=False).any() for name in _texts(frame))
-    quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    texts = [frame[name] for name, dtype in frame.dtypes.items() if dtype == TEXT]
+    has_returns = any(text.str.contains("\r", regex=False).any() for text in texts)
+    quoting: Literal[0, 2] = 2 if has_returns else 0  # csv.QUOTE_NONNUMERIC, csv.QUOTE_MINIMAL
     frame.to_csv(target, index=False, lineterminator="\n", quoting=quoting)
-
-
-def _texts(frame: pd.DataFrame) -> list[str]:
-    return [name for name, dtype in frame.dtypes.items() if dtype == TEXT or isinstance(dtype, pd.CategoricalDtype)]
 
 
 def _escaped(text: str, escape_formulas: bool) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -64,9 +65,18 @@ class Rehearsal:
         self.without_config: set[str] = set()
         self.configs: set[str] = set()
 
-    def repositories(self) -> AsyncIterator[str]:
+    @property
+    def allowance(self) -> Allowance | None:
+        """What the registry last said of its rate limit."""
+        return self._source.allowance
+
+    def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
         """Yield the names of the repositories."""
-        return self._source.repositories()
+        return self._source.repositories(namespaces)
+
+    def push_times(self, repository: str, tags: Sequence[str] | None = None) -> AsyncIterator[tuple[str, datetime]]:
+        """Yield when tags were pushed."""
+        return self._source.push_times(repository, tags)
 
     def tags(self, repository: str) -> AsyncIterator[str]:
         """Yield the tags of a repository."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from regframe.errors import RegframeError
@@ -11,7 +11,7 @@ from regframe.oci.config import ImageConfig, parse_time
 from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import REFERENCE_DIGEST, Kind, artifact_type, kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest
-from regframe.oci.release import CREATED_ANNOTATION, ReleasedSource, released
+from regframe.oci.release import CREATED_ANNOTATION, ReleasedSource, is_believable, released
 
 # What an image was built on (OCI image-spec ``annotations.md``).
 BASE_NAME_ANNOTATION = "org.opencontainers.image.base.name"
@@ -63,6 +63,7 @@ class Records:
     ``repositories`` keeps the order in which they were listed, with the number of tags where it is known;
     ``document_sizes`` has the bytes of each manifest and index by its digest. ``kept`` are tags that still point where
     an earlier scan found them, and so were not read; ``seen`` is when earlier scans first saw an image, by digest.
+    ``pushed`` is when the registry says that a tag was pushed, by repository and tag.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -74,6 +75,7 @@ class Records:
     modified: dict[str, datetime] = field(default_factory=dict)
     kept: list[Tag] = field(default_factory=list)
     seen: dict[str, datetime] = field(default_factory=dict)
+    pushed: dict[tuple[str, str], datetime] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     failed_documents: dict[str, RegframeError] = field(default_factory=dict)
 
@@ -81,6 +83,13 @@ class Records:
         """Return the images behind a digest that a tag points to, in the order of its index."""
         images = self._images(digest, wanted, (), None)
         return [image for image in images if not only or image.digest in only]
+
+    def tagged(self, image: Image, repository: str, tag: str | None) -> Image:
+        """Return an image as a tag has it: with the time of its push, where that is known and believable."""
+        pushed = self.pushed.get((repository, tag or ""))
+        if pushed is None or not is_believable(pushed, self.started):
+            return image
+        return replace(image, released_at=pushed, released_source="registry")
 
     def missing(self, digest: str) -> Iterator[tuple[str, RegframeError]]:
         """Yield each document behind a digest that could not be read, with the reason."""

@@ -167,7 +167,8 @@ class Pattern:
     @property
     def namespace(self) -> str | None:
         """What a glob's repositories are all below: ``team`` in ``team/*``, ``None`` in ``te*``."""
-        return _WILDCARDS.split(self.repository, maxsplit=1)[0].rpartition("/")[0] or None
+        namespace = _WILDCARDS.split(self.repository, maxsplit=1)[0].rpartition("/")[0]
+        return namespace if is_repository(namespace) else None
 
     @property
     def names_repository(self) -> bool:
@@ -222,7 +223,8 @@ class Target:
         """
         plain_http = text.startswith("http://")
         rest = re.sub(r"^(?:docker|https?)://", "", text)
-        if "@" in rest.partition("/")[0] and "://" in text:
+        before_host, at, _ = rest.partition("/")[0].rpartition("@")
+        if at and (":" in before_host or "://" in text) and not is_digest(rest.rpartition("@")[2]):
             raise InvalidReference("A target does not hold a user or password; pass username= and password=.")
         first, slash, path = rest.partition("/")
         host = first.partition(":")[0]

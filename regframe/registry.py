@@ -14,19 +14,20 @@ import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
 from regframe.connection import Connection, given_credentials, parse_platforms
-from regframe.errors import InvalidDocument, InvalidReference, RegframeWarning
+from regframe.errors import InvalidDocument, InvalidReference, RegframeWarning, printable
 from regframe.frames import Frames, frame, frames_of
 from regframe.inventory import Interrupted, Inventory
 from regframe.plan import Rehearsal, planned, without_rehearsal
 from regframe.progress import progress_bar
 from regframe.records import Records
-from regframe.reference import Pattern
+from regframe.reference import Pattern, is_repository
 from regframe.resume import check, covered, first_seen, joined, known_tags
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
 from regframe.skopeo import inspected, this_platform
 from regframe.sources import Source
 from regframe.sources.cache import DocumentCache
+from regframe.sources.pace import Allowance
 from regframe.sources.tls import TLS
 
 P = ParamSpec("P")
@@ -77,13 +78,45 @@ class AsyncRegistry:
         async with self._connection.source() as source:
             return pd.Series(await source.ping(), name=self._connection.name, dtype="str")
 
-    async def repositories(self, selection: Selection = None, *, counts: bool = False) -> pd.DataFrame:
-        """Return the repositories in the catalog.
+    async def limits(self) -> pd.Series[Any]:
+        """Return what the registry's rate limit leaves, by a request that it does not count.
+
+        Returns
+        -------
+        pandas.Series
+            ``limit`` and ``remaining`` (requests), ``window`` (seconds), and ``asked``, the request whose answer said
+            so. Missing is what the registry does not say; most say nothing, and few have a limit.
+
+        Raises
+        ------
+        RegframeError
+            If the registry cannot be reached, or refuses the credentials.
+
+        Examples
+        --------
+        >>> Registry("docker.io").limits()["remaining"]  # doctest: +SKIP
+        97
+        """
+        async with self._connection.source() as source:
+            asked, allowance = await source.limits()
+        limits = vars(allowance or Allowance())
+        return pd.Series({**limits, "asked": asked}, name=self._connection.name, dtype="object")
+
+    async def repositories(
+        self, selection: Selection = None, *, namespace: str | None = None, counts: bool = False
+    ) -> pd.DataFrame:
+        """Return the repositories in the catalog, or in one namespace.
+
+        Docker Hub has no catalog: it is asked for a namespace, by its own API, as are quay.io, Harbor and Google's
+        registries. Others are asked for their catalog. A glob such as ``"library/*"`` names its namespace too, in every
+        method that takes a selection.
 
         Parameters
         ----------
         selection : Selection
             A glob such as ``"team/*"``, a name, or a list of these; everything without it.
+        namespace : str, optional
+            A user, an organization, a project, or what else stands before the last slash; in place of a selection.
         counts : bool
             Whether to count each one's tags, at the cost of a request for each.
 
@@ -96,7 +129,17 @@ class AsyncRegistry:
         ------
         Unsupported
             If the registry does not offer its catalog.
+        NotFound
+            If it has no such namespace.
+        InvalidReference
+            If there is a selection and a namespace, or the namespace is none.
         """
+        if namespace is not None:
+            if selection is not None:
+                raise InvalidReference("Give a selection or a namespace; a selection such as library/n* names both.")
+            if not is_repository(namespace):
+                raise InvalidReference(f"“{printable(namespace)}” is no namespace; an example is library.")
+            selection = f"{namespace}/*"
         frames = await self._frames(selection, Depth.COUNTS if counts else Depth.REPOSITORIES)
         return self._checked(frames, frames.repositories)
 
@@ -138,7 +181,7 @@ class AsyncRegistry:
             ``config_size`` and ``index_size`` (bytes of the documents), ``base_name`` and ``base_digest`` (what the
             image says that it was built on).
         """
-        frames = await self._frames(selection)
+        frames = await self._frames(selection, push_times=True)
         return self._checked(frames, frames.images)
 
     async def layers(self, selection: Selection = None) -> pd.DataFrame:
@@ -235,10 +278,9 @@ class AsyncRegistry:
             )
 
         async with self._connection.documents() as source:
-            scan = self._scan(source, chosen, resume=resume)
+            scan = self._scan(source, chosen, resume=resume, push_times=True)
             self._so_far = lambda: inventory(scan.so_far(), complete=False)
             self._scanned = await scan.run()
-            self._so_far = None
         taken = inventory(self._scanned, complete=True)
         self.errors = taken.errors
         if taken.repositories.empty and taken.tags.empty:
@@ -338,10 +380,10 @@ class AsyncRegistry:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise InvalidDocument(f"The manifest of {pattern} is not a JSON object.", operation="manifest") from None
 
-    async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES) -> Frames:
+    async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES, *, push_times: bool = False) -> Frames:
         chosen = choose(selection, self._connection.name, self._connection.default)
         async with self._connection.documents() as source:
-            self._scanned = await self._scan(source, chosen, depth=depth).run()
+            self._scanned = await self._scan(source, chosen, depth=depth, push_times=push_times).run()
         frames = self._framed(self._scanned, chosen.only)
         self.errors = frames.errors
         return frames
@@ -354,6 +396,7 @@ class AsyncRegistry:
         depth: Depth = Depth.IMAGES,
         resume: Inventory | None = None,
         strict: bool | None = None,
+        push_times: bool = False,
     ) -> Scan:
         scan = Scan(
             source,
@@ -365,6 +408,7 @@ class AsyncRegistry:
             strict=self._connection.strict if strict is None else strict,
             known=known_tags(resume) if resume is not None else None,
             seen=first_seen(resume) if resume is not None else None,
+            push_times=push_times,
         )
         self.progress = scan.progress
         return scan
@@ -436,8 +480,8 @@ class Registry:
     cache : bool, str or Path
         Whether to keep documents on disk by their digest, so that each is fetched once: ``True`` in the user's cache
         folder, or where ``REGFRAME_CACHE`` says (a path or ``off``); a path in that file (or, if it is a folder, in
-        there). What is read from it is checked against its digest. What tags point to is asked of the registry each
-        time, and nothing is given away there that the registry does not let this user read.
+        there). What is read from it is checked against its digest. What is named, by tag or by digest, is asked of the
+        registry each time; only what its answer names in turn is taken from there.
 
     Attributes
     ----------
@@ -538,6 +582,7 @@ class Registry:
         return call
 
     ping = _blocking(AsyncRegistry.ping)
+    limits = _blocking(AsyncRegistry.limits)
     repositories = _blocking(AsyncRegistry.repositories)
     tags = _blocking(AsyncRegistry.tags)
     images = _blocking(AsyncRegistry.images)

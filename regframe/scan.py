@@ -16,6 +16,7 @@ from regframe.oci.config import parse_config
 from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest, parse_manifest
+from regframe.oci.schema1 import signed_bytes
 from regframe.records import Failure, Records, Tag, is_wanted
 from regframe.reference import EVERYTHING, Pattern, is_repository, is_tag
 from regframe.sources import Document, Source
@@ -50,6 +51,8 @@ class Progress:
     tags_done: int = 0
     documents: int = 0
     errors: int = 0
+    remaining: int | None = None
+    """How many requests the registry's rate limit leaves, where it says so."""
 
 
 class Scan:
@@ -78,6 +81,8 @@ class Scan:
         Tags that an earlier scan has read: of these nothing is read but whether they have moved.
     seen : mapping of digest to datetime, optional
         When an earlier scan has seen an image first.
+    push_times : bool
+        Whether to ask when tags were pushed.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class Scan:
         strict: bool = False,
         known: Mapping[tuple[str, str], str] | None = None,
         seen: Mapping[str, datetime] | None = None,
+        push_times: bool = False,
     ) -> None:
         self.records = Records(seen=dict(seen or {}))
         self.progress = Progress()
@@ -103,6 +109,8 @@ class Scan:
         self._concurrency = concurrency
         self._strict = strict
         self._known = known or {}
+        self._push_times = push_times
+        self._undated: dict[str, list[str]] = {}
         self._jobs: asyncio.LifoQueue[_Job] = asyncio.LifoQueue()
         # Where each document was asked for; in which repositories it could be asked for if that fails.
         self._asked: dict[str, dict[str, _Job | None]] = {}
@@ -126,7 +134,14 @@ class Scan:
                     worker.cancel()
         except* RegframeError as errors:
             raise errors.exceptions[0] from None
+        self._sort_repositories()
         return self.records
+
+    def _sort_repositories(self) -> None:
+        """Put repositories that were named in the order in which they were, whichever answered first."""
+        counts = self.records.repositories
+        named = dict.fromkeys(pattern.repository for pattern in self._patterns if pattern.repository in counts)
+        self.records.repositories = {name: counts[name] for name in [*named, *counts]}
 
     def so_far(self) -> Records:
         """Return what a scan that was cancelled has read: of each tag all that is behind it, or its name alone."""
@@ -154,6 +169,8 @@ class Scan:
         named = [pattern for pattern in patterns if pattern.names_tag and self._depth >= Depth.MANIFESTS]
         for pattern in named:
             yield from self._jobs_of_tag(repository, pattern.tag, pattern.digest)
+        if self._push_times and (tags := [pattern.tag for pattern in named if pattern.tag and not pattern.digest]):
+            self._undated[repository] = tags
         globs = [pattern for pattern in patterns if pattern not in named]
         if globs:
             yield partial(self._list_tags, repository, globs, listed=listed)
@@ -187,7 +204,8 @@ class Scan:
 
     async def _list_repositories(self, globs: Sequence[Pattern]) -> None:
         try:
-            async for name in self._source.repositories():
+            namespaces = {glob.namespace or "" for glob in globs}
+            async for name in self._source.repositories(() if "" in namespaces else sorted(namespaces)):
                 if not is_repository(name):
                     sentence = f"The catalog lists “{printable(name)}”, which is no repository's name."
                     self._fail(Failure(InvalidDocument(sentence, operation="catalog"), printable(name)))
@@ -219,6 +237,16 @@ class Scan:
             self._fail(Failure(error, repository))
             return
         self.records.repositories[repository] = count
+        if self._push_times and count:
+            await self._read_push_times(repository)
+
+    async def _read_push_times(self, repository: str, tags: Sequence[str] | None = None) -> None:
+        try:
+            async for tag, time in self._source.push_times(repository, tags):
+                if (repository, tag) in self._tags_seen:
+                    self.records.pushed[repository, tag] = time
+        except RegframeError as error:
+            self._fail(Failure(error, repository))
 
     async def _read_tag(self, repository: str, tag: str | None, digest: str | None, *, listed: bool) -> None:
         document = None
@@ -240,6 +268,12 @@ class Scan:
         # An interrupted tag stays unread.
         del self._unread[repository, digest or tag or ""]
         self.progress.tags_done += 1
+        if self._source.allowance is not None:
+            self.progress.remaining = self._source.allowance.remaining
+        # After the last tag that was named, as by then the registry has told which one it is.
+        tags = self._undated.get(repository)
+        if tags and not any((repository, tag) in self._unread for tag in tags):
+            await self._read_push_times(repository, self._undated.pop(repository))
 
     def _keep_tag(self, tag: Tag, document: Document) -> None:
         self.records.tags.append(tag)
@@ -254,7 +288,9 @@ class Scan:
         else:
             manifest = parse_manifest(data, media_type)
             self.records.manifests[digest] = manifest
-            self.records.document_sizes[digest] = len(data)
+            # Signatures are no part of what a registry stores of a manifest of Docker's schema 1.
+            stored = signed_bytes(data) if manifest.media_type == media_types.SCHEMA1_SIGNED else data
+            self.records.document_sizes[digest] = len(stored)
         self._add_all(self._jobs_below(repository, manifest, level))
 
     def _jobs_below(self, repository: str, manifest: Manifest | Index, level: int) -> Iterable[_Job]:

@@ -35,7 +35,7 @@ def drift(before: Frames, after: Frames) -> pd.DataFrame:
         repository     str       the repository
         tag            str       the tag
         change         category  added, removed, moved (from digest to digest), or unread: one of the inventories could
-                                 not read what it points to, or not list the tags of its repository
+                                 not read what it points to, or list the tags of its repository, or was interrupted
         digest_before  str       what it pointed to: an index or a manifest; missing if added
         digest_after   str       what it points to; missing if removed
         size_before    Int64     bytes of the layers of its images, of all platforms
@@ -98,7 +98,8 @@ def tag_history(inventories: Iterable[Inventory]) -> pd.DataFrame:
 
     Notes
     -----
-    An inventory that lists a tag but could not read what it points to says nothing about it.
+    An inventory that could not read what a tag points to says nothing about it, nor does one that could not list the
+    repository's tags, or was interrupted, say that a tag is gone.
 
     Examples
     --------
@@ -168,9 +169,10 @@ def _endings(rows: pd.DataFrame, goes_on: pd.Series[bool], taken: list[Inventory
 
 
 def _unlisted(frames: Frames) -> set[str | None]:
-    """Return the repositories whose tags could not be listed; ``None`` is among them if the catalog could not."""
+    """Return the repositories whose tags could not be listed; ``None`` is among them if it may be any of them."""
     errors = frames.errors[frames.errors["tag"].isna() & frames.errors["digest"].isna()]
-    return {None if pd.isna(name) else str(name) for name in errors["repository"]}
+    names = {None if pd.isna(name) else str(name) for name in errors["repository"]}
+    return names if getattr(frames, "complete", True) else {None}
 
 
 def _covers(unlisted: set[str | None], repository: str) -> bool:

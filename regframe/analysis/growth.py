@@ -60,8 +60,8 @@ def growth(inventory: Frames, repository: str | None = None) -> pd.DataFrame:
     -----
     ``size_change`` of a release and platform adds up to its ``image_size_change``. Steps are matched by their text, in
     order, without what builders write around it and without the hash of a copied file; between two that match, steps
-    of the same instruction (``RUN``, ``COPY``, …) are one that was changed. Steps that made no layer (``ENV``, …) have
-    no size, and no row; :func:`~regframe.analysis.compare.diff` has them.
+    of the same instruction (``RUN``, ``COPY``, …) are one that was changed, and so are the lowest of both. Steps that
+    made no layer (``ENV``, …) have no size, and no row; :func:`~regframe.analysis.compare.diff` has them.
 
     Examples
     --------

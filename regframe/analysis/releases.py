@@ -62,8 +62,9 @@ def aliases(images: pd.DataFrame) -> pd.DataFrame:
       repository          digest     tag version              aliases  tags
     3      httpd  sha256:5f6b2a…  2.4.62  2.4.62       2.4, 2, latest     4
     """
-    tags = release_tags(images)
-    named = _one_row_each(tags)
+    named = _one_row_each(release_tags(images))
+    texts = [named[name].astype(object) for name in ("tag", "tag_form", "prefix", "variant")]
+    named["version"] = pd.Series([_version_text(*parts) for parts in zip(*texts, strict=True)], dtype=TEXT)
     return named[["repository", "digest", "tag", "version", "aliases", "tags"]]
 
 
@@ -204,33 +205,22 @@ def version_lines(images: pd.DataFrame) -> pd.Series[str]:
 
 
 def _one_row_each(tags: pd.DataFrame) -> pd.DataFrame:
-    """Return the most specific tag of each release, with ``version``, ``aliases`` and ``tags``, by its number."""
+    """Return the most specific tag of each release, with ``aliases`` and ``tags``, by the release's number."""
     counts = np.bincount(tags["release"].to_numpy()) if len(tags) else np.zeros(0, dtype=np.int64)
     starts = np.cumsum(counts) - counts
     found = tags.take(starts).reset_index(drop=True)
     is_other = np.ones(len(tags), dtype=bool)
     is_other[starts] = False
-    found["aliases"] = pd.Series(
-        joined(tags["tag"].astype(object).to_numpy()[is_other].tolist(), counts - 1), dtype=TEXT
-    )
+    others = tags.loc[is_other, "tag"].tolist()
+    found["aliases"] = pd.Series(joined(others, counts - 1), dtype=TEXT)
     found["tags"] = pd.array(counts, dtype=COUNT)
-    # The tag without its variant and the words before it: 1.25.3 of v1.25.3-alpine.
-    is_numbered = found["tag_form"].isin(["version", "date"]).to_numpy(bool)
-    found["version"] = pd.Series(
-        [
-            _version_text(*parts) if numbered else None
-            for numbered, *parts in zip(
-                is_numbered,
-                *(found[name].astype(object).to_numpy() for name in ("tag", "prefix", "variant")),
-                strict=True,
-            )
-        ],
-        dtype=TEXT,
-    )
     return found
 
 
-def _version_text(tag: str, prefix: Any, variant: Any) -> str:
+def _version_text(tag: str, form: Any, prefix: Any, variant: Any) -> str | None:
+    """Return a tag without the words before its version and its variant: ``1.25.3`` of ``v1.25.3-alpine``."""
+    if form not in {"version", "date"}:
+        return None
     start = len(prefix) + 1 if isinstance(prefix, str) else 0
     end = len(tag) - len(variant) - 1 if isinstance(variant, str) else len(tag)
     return tag[start:end].removeprefix("v").removeprefix("V")

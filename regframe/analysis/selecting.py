@@ -85,6 +85,8 @@ def rows_meant(images: pd.DataFrame, which: Which, registry: str = "") -> Flags:
     if isinstance(which, str):
         return _of_text(images, [which], registry)
     values = list(which)
+    if not values and isinstance(which, list):
+        return np.zeros(len(images), dtype=bool)
     if values and all(isinstance(value, str) for value in values):
         return _of_text(images, [str(value) for value in values], registry)
     return _of_mask(images, which)

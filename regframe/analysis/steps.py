@@ -34,7 +34,8 @@ def instruction(text: str) -> str:
 def matched(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int | None, int | None]]:
     """Yield the positions of steps that belong together, in order; ``None`` where a step has none on the other side.
 
-    Steps of one text belong together, in order. Between these, steps of one instruction do: one that was changed.
+    Steps of one text belong together, in order. Between these, steps of one instruction do (one that was changed), and
+    the first steps.
 
     >>> list(matched(["FROM x", "RUN make 1", "CMD a"], ["FROM x", "COPY y", "RUN make 2", "CMD a"]))
     [(0, 0), (None, 1), (1, 2), (2, 3)]
@@ -51,6 +52,10 @@ def matched(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int |
             if is_one_kind:
                 yield from zip(left, right, strict=True)
             else:
+                if left and right and left[0] == right[0] == 0:
+                    # The lowest layers: each is what the image stands on, whatever made it.
+                    yield 0, 0
+                    left, right = left[1:], right[1:]
                 yield from ((position, None) for position in left)
                 yield from ((None, position) for position in right)
 

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from regframe.cli.options import Access, One, Selected, Target, command, end, selection
+from regframe.cli import answers
+from regframe.cli.options import INTERRUPTED, Access, One, Selected, Target, command, end, saved, say, selection
 from regframe.cli.output import FolderFormat, Format, Output, check_folder
 from regframe.cli.sample import demo
 from regframe.errors import RegframeWarning
@@ -178,22 +179,43 @@ def inventory(
     ],
     selected: Selected = None,
     file_format: Annotated[FolderFormat, typer.Option("--format", "-f", help="How to write it.")] = FolderFormat.CSV,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="DIR",
+            file_okay=False,
+            help="An inventory that was interrupted or failed in part: only what is missing, failed or moved is read.",
+        ),
+    ] = None,
 ) -> None:
     """Write everything, in one scan, as CSV or Parquet files.
 
-    One file each: repositories, tags, images, layers, history, config, errors.
+    One file each: repositories, tags, images, layers, history, config, errors. Interrupted, it writes what it has
+    read, marked as incomplete; --resume goes on from there.
 
     Example: regframe inventory localhost:5000 'team/*' --output inventory
     """
     from regframe.cli.tables import print_files
+    from regframe.inventory import Interrupted
 
     check_folder(output, file_format)
-    taken = access.registry(target).inventory(selection(target, selected))
+    earlier = saved(resume) if resume else None
+    interrupted = False
+    try:
+        taken = access.registry(target).inventory(selection(target, selected), resume=earlier)
+    except Interrupted as interrupt:
+        taken, interrupted = interrupt.inventory, True
     paths = taken.to_parquet(output) if file_format is FolderFormat.PARQUET else taken.to_csv(output)
     print_files(paths, dict(taken.frames()), sys.stdout)
+    if interrupted:
+        say(f"regframe: interrupted; what was read is in {output}. Go on with --resume {output}.")
+        raise typer.Exit(INTERRUPTED)
     end(taken.errors)
 
 
+for answer in answers.COMMANDS:
+    app.command()(answer)
 app.command()(demo)
 
 

@@ -19,6 +19,7 @@ from regframe.errors import RegframeError, printable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from regframe.inventory import Inventory
     from regframe.registry import Registry
 
 FAILED, INCOMPLETE, INTERRUPTED, PIPE_CLOSED = 1, 3, 130, 141
@@ -173,6 +174,9 @@ class Access:
         float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for each part of an answer.")
     ] = 30.0
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first error rather than read the rest.")] = False
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Fetch every document anew; else those read before come from the cache.")
+    ] = False
     progress: Annotated[
         bool | None,
         typer.Option(
@@ -217,6 +221,7 @@ class Access:
             platform="all" if self.platform is None or "all" in self.platform else self.platform,
             strict=self.strict,
             progress=self.progress,
+            cache=not self.no_cache,
         )
 
 
@@ -226,3 +231,19 @@ def selection(target: str, selected: list[str] | None) -> list[str] | None:
 
     own = ParsedTarget.parse(target).pattern
     return [*([str(own)] if own else []), *selected] if selected else None
+
+
+def saved(folder: Path) -> Inventory:
+    """Return the inventory in a folder, as CSV or as Parquet."""
+    from regframe.inventory import Inventory
+
+    is_parquet = (folder / "images.parquet").is_file()
+    return Inventory.read_parquet(folder) if is_parquet else Inventory.read_csv(folder)
+
+
+def taken(access: Access, target: str, selected: list[str] | None = None) -> Inventory:
+    """Return the inventory that a target names: the one saved in a folder, else that of a registry, read now."""
+    folder = Path(target)
+    if (folder / "inventory.json").is_file():
+        return saved(folder)
+    return access.registry(target).inventory(selection(target, selected))

@@ -28,7 +28,7 @@ _LONGEST_CELL = 400
 _NARROWEST = 6
 _SHORT_DIGEST = 12
 _TAGS_SHOWN = 8
-_SIZES = {"size", "manifest_size", "config_size", "index_size"}
+_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|logical|stored|exclusive|shared|freed")
 _DIGESTS = re.compile(r".*digest|diff_id|subject")
 _VENDOR = "application/vnd."
 # What docker and BuildKit write around the Dockerfile's own words.
@@ -95,8 +95,10 @@ class _Console(Console):
 
 
 def print_frame(name: str, frame: pd.DataFrame, file: IO[str]) -> None:
-    """Print one of the frames of :data:`regframe.frames.SCHEMAS`, with counts below it."""
-    shown, console = _SHOWN[name], console_for(file)
+    """Print a frame with counts below it: of :data:`regframe.frames.SCHEMAS` what tells most, of another one all."""
+    names = [str(column) for column in frame.columns]
+    shown = _SHOWN.get(name) or _Shown("row", " ".join(names), " ".join(reversed(names[2:])), above="")
+    console = console_for(file)
     if name == "images":
         # What is no image has no platform, but a kind.
         frame = frame.assign(platform=frame["platform"].astype("str").fillna(frame["kind"].astype("str")))
@@ -177,7 +179,7 @@ def _column(values: pd.Series[Any]) -> Column:
         return Column(name, minute(values))
     present = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
     if values.dtype == COUNT:
-        written = size if name in _SIZES else "{:,}".format
+        written = size if _SIZES.fullmatch(name) else "{:,}".format
         return Column(name, ["" if value is None else written(int(value)) for value in present], is_number=True)
     return Column(name, ["" if value is None else _written(name, value) for value in present], least=_LEAST.get(name))
 
@@ -250,6 +252,8 @@ def _counts(name: str, row: str, frame: pd.DataFrame) -> str:
         counted = ", ".join(_count(int(number), str(kind)) for kind, number in kinds.items() if number) or "0 images"
     else:
         counted = _count(len(frame), row)
+    if name not in _SHOWN:
+        return counted
     if name == "repositories":
         return counted + (f", {_count(int(frame['tags'].sum()), 'tag')}" if frame["tags"].notna().any() else "")
     if name != "tags":

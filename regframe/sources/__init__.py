@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from regframe.oci.descriptor import Descriptor
+from regframe.sources.pace import Allowance
 
 # A manifest above 4 MiB is pushed to some registries and cannot be pulled from others; regclient reads up to 8 MiB.
 DOCUMENT_LIMIT = 8 * 1024 * 1024
@@ -57,11 +58,21 @@ class Pointer:
 class Source(Protocol):
     """A place that holds images. Everything to the right of ``sources`` knows only this."""
 
-    def repositories(self) -> AsyncIterator[str]:
-        """Yield the names of the repositories, as pages of them come."""
+    @property
+    def allowance(self) -> Allowance | None:
+        """What the place last said of its rate limit, if it has one and has said anything."""
+
+    def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
+        """Yield the names of the repositories, as pages of them come.
+
+        With namespaces, those in others may be left out.
+        """
 
     def tags(self, repository: str) -> AsyncIterator[str]:
         """Yield the tags of a repository, as pages of them come."""
+
+    def push_times(self, repository: str, tags: Sequence[str] | None = None) -> AsyncIterator[tuple[str, datetime]]:
+        """Yield when tags were pushed, as far as the place tells; those that are named, or all."""
 
     async def resolve(self, repository: str, reference: str) -> Pointer | None:
         """Return what a tag or a digest means, or ``None`` where only :meth:`manifest` can tell."""

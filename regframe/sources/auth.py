@@ -83,6 +83,11 @@ class Authenticator:
     find_credentials : callable
         Gives the credentials for a repository (or for ``""``, the registry), or ``None``. It is first called when
         the registry asks for credentials.
+
+    Attributes
+    ----------
+    token_seconds : float or None
+        How long the last token lives, where its server has said so.
     """
 
     def __init__(self, registry: str, find_credentials: Callable[[str], Credentials | None]) -> None:
@@ -94,6 +99,12 @@ class Authenticator:
         self._locks: dict[str, asyncio.Lock] = {}
         self._found: dict[str, Credentials | None] = {}
         self._finding = asyncio.Lock()
+        self.token_seconds: float | None = None
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """What the registry asked for, if it has asked for anything."""
+        return self._challenge
 
     @property
     def scheme(self) -> str:
@@ -110,7 +121,7 @@ class Authenticator:
         """
         if self._challenge is None:
             return None
-        credentials = await self._credentials_for(repository)
+        credentials = await self.credentials_for(repository)
         if credentials and credentials.registry_token:
             return f"Bearer {credentials.registry_token}"
         if self._challenge.scheme == "basic":
@@ -122,7 +133,12 @@ class Authenticator:
                 self._tokens[scope] = token
         return f"Bearer {token.text}"
 
-    async def _credentials_for(self, repository: str) -> Credentials | None:
+    async def basic(self, repository: str) -> str | None:
+        """Return the user and password, where there are any, for another service of the registry's own host."""
+        return _basic(await self.credentials_for(repository))
+
+    async def credentials_for(self, repository: str) -> Credentials | None:
+        """Return who the user is to the registry."""
         async with self._finding:
             if repository not in self._found:
                 # A credential helper is a program that may wait for the user, so it runs beside the loop.
@@ -198,6 +214,7 @@ class Authenticator:
         text = answer.token or answer.access_token
         if not text or not text.isascii() or not text.isprintable():
             raise InvalidDocument(f"The token server {realm.host} answered without a token.", operation="token")
+        self.token_seconds = answer.expires_in
         lifetime = answer.expires_in or _DEFAULT_LIFETIME_SECONDS
         return _Token(text, began + lifetime - min(10.0, lifetime / 5))
 

@@ -1,9 +1,9 @@
 """Documents kept on disk by digest: what never changes is fetched once.
 
 One SQLite file, which several processes may use at once. It fails nothing: a cache that cannot be opened, read or
-written is gone without. Nor is it trusted: what comes out of it is checked against its digest, and it gives no answer
-that the registry would not give. What a user names, by tag or by digest, is always asked of the registry; only what
-is named by a document that the registry has just given comes from here.
+written is gone without. Nor is it trusted: what comes out of it is checked against its digest. And it opens no door:
+what a user names, by tag or by digest, is always asked of the registry; only what is named by a document that the
+registry has just given (or on Docker Hub, has just named by its digest) comes from here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, closing, suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import verify
 from regframe.oci.media_types import SCHEMA1_MANIFESTS, essence
 from regframe.sources import DOCUMENT_LIMIT, Document, Pointer, Source
+from regframe.sources.pace import Allowance
 
 _FILE = "documents.sqlite"
 _SCHEMA = (
@@ -224,6 +226,9 @@ class DocumentCache:
 def _connect(file: Path) -> sqlite3.Connection:
     if not file.exists():
         _make(file)
+    if hasattr(os, "getuid") and file.stat().st_uid != os.getuid():
+        # Who made it could read there what only this user may.
+        raise OSError("it belongs to another user")
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -320,9 +325,18 @@ class CachedSource:
         self._documents = documents
         self._head_first = head_first
 
-    def repositories(self) -> AsyncIterator[str]:
+    @property
+    def allowance(self) -> Allowance | None:
+        """What the source last said of its rate limit."""
+        return self._source.allowance
+
+    def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
         """Yield the names of the repositories."""
-        return self._source.repositories()
+        return self._source.repositories(namespaces)
+
+    def push_times(self, repository: str, tags: Sequence[str] | None = None) -> AsyncIterator[tuple[str, datetime]]:
+        """Yield when tags were pushed."""
+        return self._source.push_times(repository, tags)
 
     def tags(self, repository: str) -> AsyncIterator[str]:
         """Yield the tags of a repository."""

@@ -5,7 +5,7 @@ Sources: OCI distribution-spec 1.1; CNCF Distribution's ``spec/api.md`` (catalog
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -43,7 +43,7 @@ _PAGE_SIZES = (1000, 100, None)
 # Ten times what the largest public repository has; a list that goes on is not an honest one.
 _MOST_PAGES = 10_000
 _MOST_NAMES = 2_000_000
-_LISTS = {"catalog": "a list of repositories", "tags": "a list of tags"}
+_LISTS = {"catalog": "a list of repositories", "tags": "a list of tags", "referrers": "a list of referrers"}
 _CATALOG_SCOPE = "registry:catalog:*"
 
 
@@ -55,6 +55,8 @@ def api_host(registry: str) -> str:
 class _Page(msgspec.Struct):
     repositories: list[str] | None = None
     tags: list[str] | None = None
+    manifest: msgspec.Raw = msgspec.Raw()
+    child: msgspec.Raw = msgspec.Raw()
 
 
 class _ErrorEntry(msgspec.Struct):
@@ -103,9 +105,9 @@ class RegistrySource:
         RegframeError
             If it does not answer as a registry, or refuses the credentials.
         """
-        response = await self._get("/v2/", "ping", "", "")
+        response = await self.ask("/v2/", "ping", "", "")
         if response.status_code != 200:
-            raise self._error(response, "ping", f"{self._name} does not answer as a registry does at /v2/")
+            raise self.failure(response, "ping", f"{self._name} does not answer as a registry does at /v2/")
         return {
             "registry": self._name,
             "url": shown(response.request.url),
@@ -114,8 +116,17 @@ class RegistrySource:
             "server": response.headers.get("server"),
         }
 
-    async def repositories(self) -> AsyncIterator[str]:
-        """Yield the names in the catalog.
+    async def limits(self) -> tuple[str, Allowance | None]:
+        """Ask for the rate limit, by a request that does not count; return that request, and what was learned."""
+        if self._name == DOCKER_HUB:
+            # What Docker's documentation names for this ("Pull usage and limits").
+            await self.resolve("ratelimitpreview/test", "latest")
+            return "HEAD /v2/ratelimitpreview/test/manifests/latest", self.allowance
+        await self.ask("/v2/", "limits", "", "")
+        return "GET /v2/", self.allowance
+
+    async def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
+        """Yield the names in the catalog, whatever the namespaces.
 
         Raises
         ------
@@ -123,6 +134,8 @@ class RegistrySource:
             If the registry does not offer its catalog to this user.
         """
         way_out = f"name the repositories that you want, as in “{self._name}/team/app”"
+        if self._name == DOCKER_HUB:
+            way_out = f"ask for one namespace, as in “library/*”, or {way_out}"
         try:
             async for page in self._pages("/v2/_catalog", "catalog", "", _CATALOG_SCOPE):
                 for name in page.repositories or []:
@@ -144,9 +157,13 @@ class RegistrySource:
         NotFound
             If there is no such repository.
         """
-        async for page in self._pages(f"/v2/{repository}/tags/list", "tags", repository, _pull(repository)):
+        async for page in self.tag_lists(repository):
             for tag in page.tags or []:
                 yield tag
+
+    def tag_lists(self, repository: str) -> AsyncIterator[_Page]:
+        """Yield the pages of a repository's list of tags."""
+        return self._pages(f"/v2/{repository}/tags/list", "tags", repository, pull(repository))
 
     async def resolve(self, repository: str, reference: str) -> Pointer | None:
         """Return what a tag or a digest means by a HEAD request, which Docker Hub does not count.
@@ -157,7 +174,7 @@ class RegistrySource:
             return None
         path = f"/v2/{repository}/manifests/{reference}"
         headers = {"Accept": media_types.ACCEPT}
-        response = await self._get(path, "manifest", repository, _pull(repository), headers, method="HEAD")
+        response = await self.ask(path, "manifest", repository, pull(repository), headers, method="HEAD")
         digest = response.headers.get("docker-content-digest", "")
         if response.status_code != 200 or not is_verifiable(digest):
             self._takes_head = response.status_code not in {200, 400, 405, 501}
@@ -177,10 +194,10 @@ class RegistrySource:
         reference = reference if isinstance(reference, str) else reference.digest
         path = f"/v2/{repository}/manifests/{reference}"
         headers = {"Accept": media_types.ACCEPT}
-        response = await self._get(path, "manifest", repository, _pull(repository), headers)
+        response = await self.ask(path, "manifest", repository, pull(repository), headers)
         separator = "@" if is_digest(reference) else ":"
         if response.status_code != 200:
-            raise self._error(response, "manifest", f"{self._name} has no {repository}{separator}{reference}")
+            raise self.failure(response, "manifest", f"{self._name} has no {repository}{separator}{reference}")
         content_type = response.headers.get("content-type")
         data = response.content
         signed = signed_bytes(data) if essence(content_type) in media_types.SCHEMA1_MANIFESTS else data
@@ -207,9 +224,9 @@ class RegistrySource:
                 f"{descriptor.digest} has {descriptor.size:,} bytes; regframe reads documents of at most "
                 f"{DOCUMENT_LIMIT:,}.", operation="blob",
             )  # fmt: skip
-        response = await self._get(path, "blob", repository, _pull(repository))
+        response = await self.ask(path, "blob", repository, pull(repository))
         if response.status_code != 200:
-            raise self._error(response, "blob", f"{self._name} has no blob {descriptor.digest} in {repository}")
+            raise self.failure(response, "blob", f"{self._name} has no blob {descriptor.digest} in {repository}")
         self._check(response, response.content, descriptor.digest, "blob")
         return response.content
 
@@ -220,13 +237,13 @@ class RegistrySource:
         url: str | None = f"{path}?n={next(sizes)}"
         first = True
         while url:
-            response = await self._get(url, operation, repository, scope, limit=_PAGE_LIMIT)
+            response = await self.ask(url, operation, repository, scope, limit=_PAGE_LIMIT)
             if first and response.status_code in {400, 413, 416, 422} and (size := next(sizes, 0)) != 0:
                 url = f"{path}?n={size}" if size else path
                 continue
             first = False
             if response.status_code != 200:
-                raise self._error(response, operation, f"{self._name} has no repository {repository}")
+                raise self.failure(response, operation, f"{self._name} has no repository {repository}")
             page = self._page(response, operation)
             names = set(page.repositories or page.tags or []) - seen
             if not names and seen:
@@ -237,7 +254,7 @@ class RegistrySource:
             if pages > _MOST_PAGES or len(seen) > _MOST_NAMES:
                 raise TooLarge(f"{self._name} sends {_LISTS[operation]} without an end.", operation=operation)
             yield page
-            url = self._next_page(response, operation)
+            url = self.next_page(response, operation)
 
     def _page(self, response: httpx.Response, operation: str) -> _Page:
         try:
@@ -248,8 +265,14 @@ class RegistrySource:
                 operation=operation, url=shown(response.request.url),
             ) from None  # fmt: skip
 
-    def _next_page(self, response: httpx.Response, operation: str) -> str | None:
-        """Return where the list goes on: the link as it came, if it leads to the same host."""
+    def next_page(self, response: httpx.Response, operation: str) -> str | None:
+        """Return where a list goes on: the link as it came, if it leads to the same host.
+
+        Raises
+        ------
+        RegistryError
+            If it leads to another host.
+        """
         link = response.links.get("next", {}).get("url")
         if not link:
             return None
@@ -262,7 +285,7 @@ class RegistrySource:
             )  # fmt: skip
         return str(there)
 
-    async def _get(
+    async def ask(
         self,
         url: str,
         operation: str,
@@ -272,6 +295,32 @@ class RegistrySource:
         limit: int = DOCUMENT_LIMIT,
         method: str = "GET",
     ) -> httpx.Response:
+        """Return the answer to a request, after logging in as far as the registry wants it.
+
+        Parameters
+        ----------
+        url : str
+            A path of the registry, or a URL.
+        operation : str
+            What is being done, for errors.
+        repository, scope : str
+            Whose credentials to use, and what a token is to allow.
+        headers : dict of str to str, optional
+            What to send besides.
+        limit : int
+            How many bytes the answer may have.
+        method : str
+            GET or HEAD.
+
+        Raises
+        ------
+        CredentialsRefused
+            If the registry does not accept the credentials, or asks for some where there are none.
+        NoConnection
+            If no answer came.
+        TooLarge
+            If the answer has more bytes.
+        """
         try:
             sent = await self._authenticator.authorization(self._transport, repository, scope)
             response = await self._transport.get(url, headers or {}, limit, sent, method=method)
@@ -295,7 +344,7 @@ class RegistrySource:
             error.operation, error.url = operation, shown(response.request.url)
             raise
 
-    def _error(self, response: httpx.Response, operation: str, missing: str) -> RegframeError:
+    def failure(self, response: httpx.Response, operation: str, missing: str) -> RegframeError:
         """Return what an answer other than a success means; ``missing`` is the sentence for a 404."""
         status = response.status_code
         code, said = _said(response)
@@ -314,7 +363,8 @@ class RegistrySource:
         return RegistryError(f"{self._name} answered {status} to {operation}{reason}.", **details)
 
 
-def _pull(repository: str) -> str:
+def pull(repository: str) -> str:
+    """Return the scope of a token that reads a repository (distribution, ``docs/spec/auth/scope.md``)."""
     return f"repository:{repository}:pull"
 
 

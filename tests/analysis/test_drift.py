@@ -67,6 +67,7 @@ def test_what_could_not_be_read_is_not_taken_for_a_change() -> None:
     assert rows(drift(list_failed, made), "repository", "change") == [["web", "unread"]]
     no_catalog = inventory(errors=frame("errors", [(None, None, None, "catalog", 500, None, "It failed.", None)]))
     assert set(drift(made, no_catalog)["change"]) == {"unread"}
+    assert set(drift(made, inventory(complete=False))["change"]) == {"unread"}
 
 
 def test_the_history_of_a_tag_over_inventories() -> None:

@@ -113,6 +113,11 @@ def test_steps_are_recognised_by_their_own_words(created_by: str, text: str) -> 
     assert step_text(created_by) == text
 
 
+def test_the_lowest_layers_are_one_step_whatever_made_them() -> None:
+    made = inventory(built("1.0", ("ADD old rootfs", "old 100"), BASE), built("1.1", ("# debian.sh", "new 90"), BASE))
+    assert changes(made) == [["1.0", "1.1", "changed", 0, "# debian.sh", 100, 90, -10]]
+
+
 def test_every_step_is_matched_once_in_order() -> None:
     before = ["FROM", "COPY a", "RUN b", "RUN c", "CMD d"]
     after = ["FROM", "RUN b", "COPY a", "RUN x", "ENV y", "CMD d"]

@@ -29,6 +29,7 @@ def test_every_frame_is_narrowed_down() -> None:
         ("team/app:1.0", None, [0, 1]),
         ("team/*", "linux/arm64", [1, 3]),
         (["web", "team/app:late*"], None, [2, 3, 4]),
+        ([], None, []),
         ([False, True, False, False, True], None, [1, 4]),
         (lambda images: images["platform"] == "linux/amd64", None, [0, 2, 4]),
     ],

@@ -317,7 +317,7 @@ class TestGoogle:
         )
         images = connect(local).images("app")
         millisecond = PUSHED.replace(microsecond=PUSHED.microsecond // 1000 * 1000)
-        assert released(images) == {tag: (millisecond, "registry") for tag in ("1", "2")}
+        assert released(images) == dict.fromkeys(("1", "2"), (millisecond, "registry"))
         assert not [one for one in local.seen if one.path.startswith("/api")]
 
     @pytest.mark.parametrize(

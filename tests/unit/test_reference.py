@@ -83,6 +83,7 @@ def test_any_text_is_a_reference_or_an_error(text: str) -> None:
         ("docker://localhost:5000/team/app:1", "localhost:5000", "team/app:1"),
         ("httpd", "docker.io", "library/httpd"),
         ("httpd:2.4", "docker.io", "library/httpd:2.4"),
+        (f"httpd:2@{DIGEST}", "docker.io", f"library/httpd:2@{DIGEST}"),
         ("docker://httpd", "docker.io", "library/httpd"),
         ("docker.io", "docker.io", None),
         ("localhost:5000/team/*", "localhost:5000", "team/*"),
@@ -94,9 +95,12 @@ def test_a_target_is_a_registry_and_perhaps_a_part_of_it(text: str, registry: st
     assert (str(target.pattern) if target.pattern else None) == pattern
 
 
-def test_a_target_does_not_hold_a_password() -> None:
+@pytest.mark.parametrize(
+    "text", ["https://me:hunter2@localhost:5000", "me:hunter2@localhost:5000/app", "me:hunter2@quay.io"]
+)
+def test_a_target_does_not_hold_a_password(text: str) -> None:
     with pytest.raises(rf.InvalidReference, match="username= and password=") as info:
-        Target.parse("https://me:hunter2@localhost:5000")
+        Target.parse(text)
     assert "hunter2" not in str(info.value)
 
 

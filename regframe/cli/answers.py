@@ -1,0 +1,160 @@
+"""Commands that answer questions: from a registry that is read now, or from the folder of a saved inventory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regframe.cli.options import Access, Selected, Target, command, end, selection, taken
+from regframe.cli.output import Output
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from regframe.inventory import Inventory
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="The registry, or what is in it; or the folder of a saved inventory.", show_default=False
+    ),
+]
+Other = Annotated[
+    str, typer.Argument(metavar="OTHER", help="What it is compared with, given in the same way.", show_default=False)
+]
+
+
+@command
+def storage(
+    access: Access,
+    output: Output,
+    target: Source,
+    selected: Selected = None,
+    by: Annotated[
+        str, typer.Option(metavar="COLUMN", help="repository, tag, platform, registry, namespace or version_line.")
+    ] = "repository",
+) -> None:
+    """Show where the bytes are, and what is shared.
+
+    Example: regframe storage localhost:5000 --by namespace
+    """
+    _answer("storage", access, output, target, selected, lambda found, rf: rf.storage(found, by=by))
+
+
+@command
+def reclaimable(
+    access: Access,
+    output: Output,
+    target: Source,
+    delete: Annotated[
+        list[str],
+        typer.Option("--delete", metavar="SELECTION", help="What would go: 'httpd:2.2*'. May be repeated."),
+    ],
+) -> None:
+    """Show what deleting some tags would free; nothing is deleted.
+
+    Example: regframe reclaimable inventory/ --delete 'httpd:2.2*'
+    """
+    _answer("reclaimable", access, output, target, None, lambda found, rf: rf.reclaimable(found, delete))
+
+
+@command
+def releases(access: Access, output: Output, target: Source, selected: Selected = None) -> None:
+    """List the releases: versions, dates, and what changed in size.
+
+    Example: regframe releases localhost:5000/httpd
+    """
+    _answer("releases", access, output, target, selected, lambda found, rf: rf.releases(found.images))
+
+
+@command
+def aliases(access: Access, output: Output, target: Source, selected: Selected = None) -> None:
+    """List the tags that are one image; what “latest” is.
+
+    Example: regframe aliases localhost:5000/httpd
+    """
+    _answer("aliases", access, output, target, selected, lambda found, rf: rf.aliases(found.images))
+
+
+@command
+def growth(access: Access, output: Output, target: Source, selected: Selected = None) -> None:
+    """Show which steps made releases grow.
+
+    Example: regframe growth localhost:5000/httpd --platform linux/amd64
+    """
+    _answer("growth", access, output, target, selected, lambda found, rf: rf.growth(found))
+
+
+@command
+def bases(access: Access, output: Output, target: Source, selected: Selected = None) -> None:
+    """Show what images are built on, and which bases are stale.
+
+    Example: regframe bases localhost:5000
+    """
+    _answer("bases", access, output, target, selected, lambda found, rf: rf.bases(found))
+
+
+@command
+def diff(
+    access: Access,
+    output: Output,
+    target: Target,
+    other: Other,
+) -> None:
+    """Compare two images: layers, steps and settings.
+
+    Example: regframe diff localhost:5000/httpd:2.4.57 localhost:5000/httpd:2.4.58 --platform linux/amd64
+    """
+    _compare("diff", access, output, target, other)
+
+
+@command
+def drift(access: Access, output: Output, target: Source, other: Other) -> None:
+    """Compare two inventories: tags that came, went or moved.
+
+    Example: regframe drift last-week/ localhost:5000
+    """
+    _compare("drift", access, output, target, other)
+
+
+@command
+def plan(
+    access: Access,
+    output: Output,
+    target: Target,
+    selected: Selected = None,
+    lists_only: Annotated[
+        bool, typer.Option("--lists-only", help="Do not ask what the tags point to, and so not what the cache has.")
+    ] = False,
+) -> None:
+    """Say how many requests an inventory would take.
+
+    Example: regframe plan docker.io/library/python
+    """
+    output.check()
+    found = access.registry(target).plan(selection(target, selected), resolve=not lists_only)
+    output.write_fields(dict(found.astype(object).where(found.notna(), None)))
+
+
+COMMANDS = (storage, reclaimable, releases, aliases, growth, bases, diff, drift, plan)
+
+
+def _answer(name: str, access: Access, output: Output, target: str, selected: list[str] | None, ask: Any) -> None:
+    import regframe as rf
+
+    output.check()
+    inventory: Inventory = taken(access, target, selected)
+    frame: pd.DataFrame = ask(inventory, rf)
+    output.write_frame(name, frame)
+    end(inventory.errors)
+
+
+def _compare(name: str, access: Access, output: Output, target: str, other: str) -> None:
+    import regframe as rf
+
+    output.check()
+    before, after = taken(access, target), taken(access, other)
+    compare = rf.diff if name == "diff" else rf.drift
+    output.write_frame(name, compare(before, after))
+    end(before.errors if len(before.errors) else after.errors)
