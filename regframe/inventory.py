@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from regframe.errors import ConfigurationError, InvalidDocument
 from regframe.frames import CATEGORY, SCHEMAS, TEXT, TIME, Frames, conformed
+
+if TYPE_CHECKING:
+    from regframe.analysis.summary import Summary
 
 _ABOUT = "inventory.json"
 _FORMAT = 1
@@ -62,6 +65,16 @@ class Inventory(Frames):
         errors = f", {len(self.errors):,} errors" if len(self.errors) else ""
         complete = "" if self.complete else ", incomplete"
         return f"<Inventory of {self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC{complete}: {counts}{errors}>"
+
+    def summary(self) -> Summary:
+        """Return what is in the registry, on one page; see :func:`regframe.analysis.summary`."""
+        # analysis stands to the right of this room, and is loaded when it is asked for.
+        from regframe.analysis.summary import summary
+
+        return summary(self)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     def to_csv(self, folder: str | Path, *, escape_formulas: bool = True) -> list[Path]:
         """Write one CSV file for each frame, and ``inventory.json`` with the registry's name and the time.
