@@ -223,8 +223,8 @@ class Target:
         """
         plain_http = text.startswith("http://")
         rest = re.sub(r"^(?:docker|https?)://", "", text)
-        before_host, at, _ = rest.partition("/")[0].rpartition("@")
-        if at and (":" in before_host or "://" in text) and not is_digest(rest.rpartition("@")[2]):
+        before, at, after = rest.partition("/")[0].rpartition("@")
+        if at and (":" in before or "://" in text) and not re.match(r"sha\d+:", after):
             raise InvalidReference("A target does not hold a user or password; pass username= and password=.")
         first, slash, path = rest.partition("/")
         host = first.partition(":")[0]
