@@ -245,5 +245,7 @@ def taken(access: Access, target: str, selected: list[str] | None = None) -> Inv
     """Return the inventory that a target names: the one saved in a folder, else that of a registry, read now."""
     folder = Path(target)
     if (folder / "inventory.json").is_file():
-        return saved(folder)
+        from regframe.analysis import select
+
+        return select(saved(folder), selected) if selected else saved(folder)
     return access.registry(target).inventory(selection(target, selected))

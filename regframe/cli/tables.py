@@ -28,7 +28,7 @@ _LONGEST_CELL = 400
 _NARROWEST = 6
 _SHORT_DIGEST = 12
 _TAGS_SHOWN = 8
-_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|logical|stored|exclusive|shared|freed")
+_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|logical|stored|exclusive|shared")
 _DIGESTS = re.compile(r".*digest|diff_id|subject")
 _VENDOR = "application/vnd."
 # What docker and BuildKit write around the Dockerfile's own words.
@@ -160,6 +160,10 @@ def size(count: int) -> str:
     return re.sub(" bytes?$", " B", decimal(count)) if count >= 0 else ""
 
 
+def _signed_size(count: int) -> str:
+    return size(count) if count >= 0 else f"-{size(-count)}"
+
+
 def minute(times: pd.Series[Any]) -> list[str]:
     """Return times to the minute: ``2024-05-06 07:08``."""
     return [time[:16].replace("T", " ") for time in iso_times(times).fillna("")]
@@ -179,7 +183,7 @@ def _column(values: pd.Series[Any]) -> Column:
         return Column(name, minute(values))
     present = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
     if values.dtype == COUNT:
-        written = size if _SIZES.fullmatch(name) else "{:,}".format
+        written = _signed_size if _SIZES.fullmatch(name) else "{:,}".format
         return Column(name, ["" if value is None else written(int(value)) for value in present], is_number=True)
     return Column(name, ["" if value is None else _written(name, value) for value in present], least=_LEAST.get(name))
 
