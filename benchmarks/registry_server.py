@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 _PROGRAM = "docker-registry"
@@ -107,7 +106,7 @@ def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
             # Not the API: its requests are counted.
             with urlopen(f"http://{address}/", timeout=_START_SECONDS):
                 return process.poll() is None
-        except (URLError, OSError):
+        except OSError:
             time.sleep(0.02)
     return False
 

@@ -100,8 +100,15 @@ class Connection:
     @asynccontextmanager
     async def documents(self) -> AsyncIterator[Source]:
         """Open connections and the cache: a source that fetches no document twice."""
+        async with self.opened() as (_, documents):
+            yield documents
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[HostedSource, Source]]:
+        """Open connections and the cache: the registry itself, and a source that fetches no document twice."""
         async with self.source() as source, DocumentCache.opened(self.cache) as documents:
-            yield CachedSource(source, documents, head_first=self.asks_head_first) if self.cache else source
+            cached = CachedSource(source, documents, head_first=self.asks_head_first) if self.cache else source
+            yield source, cached
 
 
 def given_credentials(username: str | None, password: str | None, token: str | None) -> Credentials | None:

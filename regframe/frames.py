@@ -102,13 +102,35 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# Frames that are no part of an inventory.
+OTHER_SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "referrers": {
+            "repository": TEXT,
+            "subject": TEXT,
+            "platform": CATEGORY,
+            "digest": TEXT,
+            "kind": CATEGORY,
+            "artifact_type": CATEGORY,
+            "predicate_type": TEXT,
+            "media_type": CATEGORY,
+            "size": COUNT,
+            "manifest_size": COUNT,
+            "created": TIME,
+            "found_by": CATEGORY,
+            "annotations": TEXT,
+        },
+        "doctor": {"check": TEXT, "result": TEXT, "verdict": CATEGORY, "meaning": TEXT},
+    }
+)
+
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def frame(name: str, rows: Iterable[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Return a frame of a schema from rows in the order of its columns; ``None`` is a missing value."""
-    return _frame(SCHEMAS[name], list(rows))
+    return _frame(SCHEMAS.get(name) or OTHER_SCHEMAS[name], list(rows))
 
 
 def _frame(schema: Mapping[str, str], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
@@ -269,7 +291,9 @@ def _image_row(repository: str, tag: str | None, image: Image, document_sizes: M
 def _total(layers: list[Descriptor]) -> int | None:
     """Return the sum of the layers' sizes, or ``None`` where one is not known."""
     sizes = [layer.size for layer in layers if layer.size is not None]
-    return sum(sizes) if len(sizes) == len(layers) else None
+    total = sum(sizes)
+    # Only a hostile manifest comes to more than a column can hold.
+    return total if len(sizes) == len(layers) and total < 2**63 else None
 
 
 def _layer_rows(image: Image) -> Iterable[tuple[Any, ...]]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from regframe.errors import NotFound, RegframeError, TooLarge, Unsupported
 from regframe.oci.config import parse_time
 from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import REFERENCE_DIGEST, artifact_type, kind_of_entry, kind_of_manifest, kind_of_tag
 from regframe.oci.manifest import Index, Manifest, parse_manifest
-from regframe.oci.media_types import IMAGE_CONFIGS, INDEXES
+from regframe.oci.media_types import INDEXES
 from regframe.oci.release import CREATED_ANNOTATION
 from regframe.records import Failure
 from regframe.scan import DEEPEST_INDEX
@@ -25,11 +26,14 @@ from regframe.sources import Document, Source
 from regframe.sources.referrers import listed_referrers
 from regframe.sources.registry import RegistrySource
 
+T = TypeVar("T")
+
 FoundBy = Literal["referrers API", "referrers tag", "cosign tag", "index"]
 
 _COSIGN_SUFFIXES = ("sig", "att", "sbom")
 # An index names an image for each platform: some dozens. Each takes several requests here.
 _MOST_SUBJECTS = 500
+_MOST_REFERRERS = 5_000
 # Where BuildKit, cosign and sigstore's bundles say what an in-toto statement is about.
 _PREDICATE_TYPES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
 
@@ -94,23 +98,23 @@ class ReferrerSearch:
         top, *others = self._subjects
         # The first one tells whether there is a referrers API.
         await self._look(top)
-        await self._each(self._look(subject) for subject in others)
-        await self._each(self._read(one) for one in self._found.values())
-        order = list(self._subjects)
-        found = sorted(self._found.values(), key=lambda one: order.index(one.subject))
+        await self._each(self._look, others)
+        await self._each(self._manifest, [one.descriptor for one in self._found.values()])
+        order = {subject: position for position, subject in enumerate(self._subjects)}
+        found = sorted(self._found.values(), key=lambda one: order.get(one.subject, len(order)))
         rows = [self._row(one) for one in found]
-        return [row for row in rows if self.artifact_type in {None, row[_ARTIFACT_TYPE]}]
+        return [row for row in rows if self.artifact_type is None or row[_ARTIFACT_TYPE] == self.artifact_type]
 
-    async def _each(self, tasks: Any) -> None:
-        waiting = asyncio.Semaphore(self.concurrency)
+    async def _each(self, read: Callable[[T], Awaitable[object]], things: Iterable[T]) -> None:
+        places = asyncio.Semaphore(self.concurrency)
 
-        async def one(task: Any) -> None:
-            async with waiting:
-                await task
+        async def one(thing: T) -> None:
+            async with places:
+                await read(thing)
 
         async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(one(task))
+            for thing in things:
+                group.create_task(one(thing))
 
     async def _add_subject(
         self, digest: str, manifest: Manifest | Index | None, platform: Platform | None, level: int
@@ -131,16 +135,17 @@ class ReferrerSearch:
 
     async def _look(self, subject: str) -> None:
         """Look for what refers to one manifest, in all ways but the index."""
-        try:
-            async for referrer in self._by_api_or_tag(subject):
-                self._add(referrer)
-            for suffix in _COSIGN_SUFFIXES:
-                tag = f"{subject.replace(':', '-')}.{suffix}"
-                if (document := await self._tagged(tag)) is not None:
-                    descriptor = Descriptor(document.digest, len(document.data), document.media_type or "")
-                    self._add(Referrer(subject, descriptor, "cosign tag", tag))
-        except RegframeError as error:
-            self.failures.append(Failure(error, self.repository, None, subject))
+        ways: list[Callable[[str], AsyncIterator[Referrer]]] = [self._by_api_or_tag]
+        ways += [partial(self._by_cosign_tag, suffix) for suffix in _COSIGN_SUFFIXES]
+        for way in ways:
+            try:
+                async for referrer in way(subject):
+                    self._add(referrer)
+            except NotFound:
+                continue
+            except RegframeError as error:
+                error.operation = "referrers"
+                self.failures.append(Failure(error, self.repository, None, subject))
 
     async def _by_api_or_tag(self, subject: str) -> AsyncIterator[Referrer]:
         if self._has_api:
@@ -151,34 +156,24 @@ class ReferrerSearch:
                 self._has_api = False
             else:
                 return
-        tag = subject.replace(":", "-")
-        document = await self._tagged(tag)
-        index = self._parsed(document) if document else None
-        # An older cosign signs by this very tag.
-        if document is not None and not isinstance(index, Index):
-            descriptor = Descriptor(document.digest, len(document.data), document.media_type or "")
-            yield Referrer(subject, descriptor, "cosign tag", tag)
+        index = self._parsed(await self.documents.manifest(self.repository, subject.replace(":", "-")))
         for entry in index.manifests if isinstance(index, Index) else ():
             yield Referrer(subject, entry, "referrers tag")
 
-    async def _tagged(self, tag: str) -> Document | None:
-        try:
-            document = await self.documents.manifest(self.repository, tag)
-        except NotFound:
-            return None
+    async def _by_cosign_tag(self, suffix: str, subject: str) -> AsyncIterator[Referrer]:
+        tag = f"{subject.replace(':', '-')}.{suffix}"
+        document = await self.documents.manifest(self.repository, tag)
         self._keep(document)
-        return document
+        yield Referrer(subject, Descriptor(document.digest, len(document.data)), "cosign tag", tag)
 
     async def _manifest(self, entry: Descriptor) -> Manifest | Index | None:
         if entry.digest not in self._manifests:
             try:
                 self._keep(await self.documents.manifest(self.repository, entry))
             except RegframeError as error:
+                error.operation = "referrers"
                 self.failures.append(Failure(error, self.repository, None, entry.digest))
         return self._manifests.get(entry.digest)
-
-    async def _read(self, referrer: Referrer) -> None:
-        await self._manifest(referrer.descriptor)
 
     def _keep(self, document: Document) -> None:
         self._manifests[document.digest] = self._parsed(document)
@@ -188,6 +183,8 @@ class ReferrerSearch:
         return parse_manifest(document.data, document.media_type)
 
     def _add(self, referrer: Referrer) -> None:
+        if len(self._found) >= _MOST_REFERRERS:
+            raise TooLarge(f"More than {_MOST_REFERRERS:,} things are attached to the image.", operation="referrers")
         self._found.setdefault((referrer.subject, referrer.descriptor.digest), referrer)
 
     def _row(self, referrer: Referrer) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
 from regframe.connection import Connection, given_credentials, parse_platforms
+from regframe.doctor import Doctor
 from regframe.errors import InvalidDocument, InvalidReference, RegframeWarning, printable
 from regframe.frames import Frames, frame, frames_of
 from regframe.inventory import Interrupted, Inventory
@@ -21,6 +22,7 @@ from regframe.plan import Rehearsal, planned, without_rehearsal
 from regframe.progress import progress_bar
 from regframe.records import Records
 from regframe.reference import Pattern, is_repository
+from regframe.referrers import ReferrerSearch
 from regframe.resume import check, covered, first_seen, joined, known_tags
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
@@ -101,6 +103,38 @@ class AsyncRegistry:
             asked, allowance = await source.limits()
         limits = vars(allowance or Allowance())
         return pd.Series({**limits, "asked": asked}, name=self._connection.name, dtype="object")
+
+    async def doctor(self, reference: str | None = None) -> pd.DataFrame:
+        """Return what the registry offers and how, each with what that means for an inventory.
+
+        It is made to go into a bug report: no credentials, no token and no user's name is in it. Nothing is changed
+        in the registry. What cannot be found out is a row, and so is a registry that cannot be reached.
+
+        Parameters
+        ----------
+        reference : str, optional
+            An image to try things on; without it the target's own, or the first that the registry lists.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``check`` (address, TLS, certificate, HTTP, clock, login, catalog, HEAD, digest header, ranges, referrers,
+            rate limit, …), ``result``, ``verdict`` (good, note, problem, not tested), ``meaning``.
+
+        Raises
+        ------
+        InvalidReference
+            If the reference is none.
+
+        Examples
+        --------
+        >>> found = registry.doctor()                           # doctest: +SKIP
+        >>> found[found["verdict"] == "problem"]                # doctest: +SKIP
+        """
+        image = Pattern.parse(reference, self._connection.name) if reference else None
+        async with self._connection.source() as source:
+            findings = [vars(finding) async for finding in Doctor(self._connection, source).findings(image)]
+        return frame("doctor", [tuple(finding.values()) for finding in findings])
 
     async def repositories(
         self, selection: Selection = None, *, namespace: str | None = None, counts: bool = False
@@ -364,6 +398,49 @@ class AsyncRegistry:
             fields = await inspected(source, self._connection.name, pattern, wanted[0] if wanted else this_platform())
         return pd.Series(fields, name=str(pattern), dtype="object")
 
+    async def referrers(self, reference: str | None = None, *, artifact_type: str | None = None) -> pd.DataFrame:
+        """Return what is attached to an image: signatures, SBOMs, attestations and other artifacts.
+
+        They are looked for in all ways there are: by the referrers API or, where there is none, its tag; by cosign's
+        tags; and among the entries of the image's index. The index is looked at, and each image that it names.
+
+        Parameters
+        ----------
+        reference : str, optional
+            The image; the target's own without it.
+        artifact_type : str, optional
+            What to look for; everything without it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``subject`` (the digest of what it is attached to), ``platform`` (of that, where an index
+            names it), ``digest``, ``kind``, ``artifact_type`` (its own, else what all its layers are),
+            ``predicate_type`` (what an attestation states, such as ``https://spdx.dev/Document``), ``media_type``,
+            ``size`` (bytes of its layers), ``manifest_size``, ``created`` (where an annotation says so), ``found_by``
+            (referrers API, referrers tag, cosign tag, index), ``annotations`` (JSON).
+
+        Raises
+        ------
+        NotFound
+            If there is no such image.
+
+        Examples
+        --------
+        >>> registry.referrers("team/app:1.0")[["kind", "predicate_type", "found_by"]]  # doctest: +SKIP
+        """
+        pattern = self._one(reference)
+        async with self._connection.opened() as (source, documents):
+            search = ReferrerSearch(source, documents, pattern.repository, artifact_type, self._connection.concurrency)
+            rows = await search.rows(pattern.digest or pattern.tag or "latest")
+        self._scanned = Records(failures=search.failures)
+        self.errors = self._framed(self._scanned, frozenset()).errors
+        if self._connection.strict:
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=3)
+        return frame("referrers", rows)
+
     async def manifest(self, reference: str | None = None) -> dict[str, Any]:
         """Return the manifest or the index that a reference means: the document itself.
 
@@ -583,6 +660,7 @@ class Registry:
 
     ping = _blocking(AsyncRegistry.ping)
     limits = _blocking(AsyncRegistry.limits)
+    doctor = _blocking(AsyncRegistry.doctor)
     repositories = _blocking(AsyncRegistry.repositories)
     tags = _blocking(AsyncRegistry.tags)
     images = _blocking(AsyncRegistry.images)
@@ -593,3 +671,4 @@ class Registry:
     plan = _blocking(AsyncRegistry.plan)
     inspect = _blocking(AsyncRegistry.inspect)
     manifest = _blocking(AsyncRegistry.manifest)
+    referrers = _blocking(AsyncRegistry.referrers)

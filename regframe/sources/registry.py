@@ -37,14 +37,14 @@ from regframe.sources.pace import Allowance
 from regframe.sources.transport import Transport
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
-_PAGE_LIMIT = 32 * 1024 * 1024
+PAGE_LIMIT = 32 * 1024 * 1024
 # The most that ECR and CNCF Distribution give; quay gives 100; some take no number at all.
-_PAGE_SIZES = (1000, 100, None)
+PAGE_SIZES = (1000, 100, None)
 # Ten times what the largest public repository has; a list that goes on is not an honest one.
 _MOST_PAGES = 10_000
 _MOST_NAMES = 2_000_000
 _LISTS = {"catalog": "a list of repositories", "tags": "a list of tags", "referrers": "a list of referrers"}
-_CATALOG_SCOPE = "registry:catalog:*"
+CATALOG_SCOPE = "registry:catalog:*"
 
 
 def api_host(registry: str) -> str:
@@ -79,13 +79,23 @@ class RegistrySource:
         Connections to it.
     authenticator : Authenticator
         What to send so that it answers.
+
+    Attributes
+    ----------
+    name, authenticator
+        As given.
     """
 
     def __init__(self, name: str, transport: Transport, authenticator: Authenticator) -> None:
-        self._name = name
+        self.name = name
         self._transport = transport
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self._takes_head = True
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is spoken to over TLS, as far as is known by now."""
+        return self._transport.is_encrypted
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -107,18 +117,18 @@ class RegistrySource:
         """
         response = await self.ask("/v2/", "ping", "", "")
         if response.status_code != 200:
-            raise self.failure(response, "ping", f"{self._name} does not answer as a registry does at /v2/")
+            raise self.failure(response, "ping", f"{self.name} does not answer as a registry does at /v2/")
         return {
-            "registry": self._name,
+            "registry": self.name,
             "url": shown(response.request.url),
             "api_version": response.headers.get("docker-distribution-api-version"),
-            "auth": self._authenticator.scheme,
+            "auth": self.authenticator.scheme,
             "server": response.headers.get("server"),
         }
 
     async def limits(self) -> tuple[str, Allowance | None]:
         """Ask for the rate limit, by a request that does not count; return that request, and what was learned."""
-        if self._name == DOCKER_HUB:
+        if self.name == DOCKER_HUB:
             # What Docker's documentation names for this ("Pull usage and limits").
             await self.resolve("ratelimitpreview/test", "latest")
             return "HEAD /v2/ratelimitpreview/test/manifests/latest", self.allowance
@@ -133,11 +143,11 @@ class RegistrySource:
         Unsupported
             If the registry does not offer its catalog to this user.
         """
-        way_out = f"name the repositories that you want, as in “{self._name}/team/app”"
-        if self._name == DOCKER_HUB:
+        way_out = f"name the repositories that you want, as in “{self.name}/team/app”"
+        if self.name == DOCKER_HUB:
             way_out = f"ask for one namespace, as in “library/*”, or {way_out}"
         try:
-            async for page in self._pages("/v2/_catalog", "catalog", "", _CATALOG_SCOPE):
+            async for page in self._pages("/v2/_catalog", "catalog", "", CATALOG_SCOPE):
                 for name in page.repositories or []:
                     yield name
         except (NotFound, CredentialsRefused, RegistryError) as error:
@@ -145,7 +155,7 @@ class RegistrySource:
             if refused_login or error.status not in {401, 403, 404, 405, 501}:
                 raise
             raise Unsupported(
-                f"{self._name} does not offer a list of its repositories to this user; {way_out}.",
+                f"{self.name} does not offer a list of its repositories to this user; {way_out}.",
                 operation="catalog", status=error.status, code=error.code, url=error.url,
             ) from None  # fmt: skip
 
@@ -195,9 +205,13 @@ class RegistrySource:
         path = f"/v2/{repository}/manifests/{reference}"
         headers = {"Accept": media_types.ACCEPT}
         response = await self.ask(path, "manifest", repository, pull(repository), headers)
+        return self.document(response, repository, reference)
+
+    def document(self, response: httpx.Response, repository: str, reference: str) -> Document:
+        """Return what an answer to a request for a manifest is; raises as :meth:`manifest` does."""
         separator = "@" if is_digest(reference) else ":"
         if response.status_code != 200:
-            raise self.failure(response, "manifest", f"{self._name} has no {repository}{separator}{reference}")
+            raise self.failure(response, "manifest", f"{self.name} has no {repository}{separator}{reference}")
         content_type = response.headers.get("content-type")
         data = response.content
         signed = signed_bytes(data) if essence(content_type) in media_types.SCHEMA1_MANIFESTS else data
@@ -226,24 +240,24 @@ class RegistrySource:
             )  # fmt: skip
         response = await self.ask(path, "blob", repository, pull(repository))
         if response.status_code != 200:
-            raise self.failure(response, "blob", f"{self._name} has no blob {descriptor.digest} in {repository}")
+            raise self.failure(response, "blob", f"{self.name} has no blob {descriptor.digest} in {repository}")
         self._check(response, response.content, descriptor.digest, "blob")
         return response.content
 
     async def _pages(self, path: str, operation: str, repository: str, scope: str) -> AsyncIterator[_Page]:
-        sizes = iter(_PAGE_SIZES)
+        sizes = iter(PAGE_SIZES)
         seen: set[str] = set()
         pages = 0
         url: str | None = f"{path}?n={next(sizes)}"
         first = True
         while url:
-            response = await self.ask(url, operation, repository, scope, limit=_PAGE_LIMIT)
+            response = await self.ask(url, operation, repository, scope, limit=PAGE_LIMIT)
             if first and response.status_code in {400, 413, 416, 422} and (size := next(sizes, 0)) != 0:
                 url = f"{path}?n={size}" if size else path
                 continue
             first = False
             if response.status_code != 200:
-                raise self.failure(response, operation, f"{self._name} has no repository {repository}")
+                raise self.failure(response, operation, f"{self.name} has no repository {repository}")
             page = self._page(response, operation)
             names = set(page.repositories or page.tags or []) - seen
             if not names and seen:
@@ -252,7 +266,7 @@ class RegistrySource:
             seen |= names
             pages += 1
             if pages > _MOST_PAGES or len(seen) > _MOST_NAMES:
-                raise TooLarge(f"{self._name} sends {_LISTS[operation]} without an end.", operation=operation)
+                raise TooLarge(f"{self.name} sends {_LISTS[operation]} without an end.", operation=operation)
             yield page
             url = self.next_page(response, operation)
 
@@ -261,7 +275,7 @@ class RegistrySource:
             return msgspec.json.decode(response.content, type=_Page)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidDocument(
-                f"{self._name} answered something else than {_LISTS[operation]}: {printable(str(error))}.",
+                f"{self.name} answered something else than {_LISTS[operation]}: {printable(str(error))}.",
                 operation=operation, url=shown(response.request.url),
             ) from None  # fmt: skip
 
@@ -280,7 +294,7 @@ class RegistrySource:
         there = here.join(link)
         if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
             raise RegistryError(
-                f"{self._name} says that {_LISTS[operation]} goes on at {printable(there.host)}; regframe does not "
+                f"{self.name} says that {_LISTS[operation]} goes on at {printable(there.host)}; regframe does not "
                 "follow a list to another host.", operation=operation, url=shown(here),
             )  # fmt: skip
         return str(there)
@@ -322,16 +336,16 @@ class RegistrySource:
             If the answer has more bytes.
         """
         try:
-            sent = await self._authenticator.authorization(self._transport, repository, scope)
+            sent = await self.authenticator.authorization(self._transport, repository, scope)
             response = await self._transport.get(url, headers or {}, limit, sent, method=method)
             if response.status_code == 401:
-                self._authenticator.challenged(response, scope, sent)
-                again = await self._authenticator.authorization(self._transport, repository, scope)
+                self.authenticator.challenged(response, scope, sent)
+                again = await self.authenticator.authorization(self._transport, repository, scope)
                 if again is None or (again == sent and not again.startswith("Bearer")):
-                    raise refused(self._name, response, had_credentials=again is not None)
+                    raise refused(self.name, response, had_credentials=again is not None)
                 response = await self._transport.get(url, headers or {}, limit, again, method=method)
                 if response.status_code == 401 and again.startswith("Basic"):
-                    raise refused(self._name, response, had_credentials=True)
+                    raise refused(self.name, response, had_credentials=True)
         except RegframeError as error:
             error.operation = error.operation or operation
             raise
@@ -354,13 +368,13 @@ class RegistrySource:
         if status == 404:
             return NotFound(f"{missing}{reason}.", **details)
         if status in {401, 403}:
-            return CredentialsRefused(f"{self._name} does not let this user read {url}{reason}.",
+            return CredentialsRefused(f"{self.name} does not let this user read {url}{reason}.",
                                       **details)  # fmt: skip
         if status == 429:
-            return RateLimited(f"{self._name} asks to come back later: its rate limit is used up{reason}.", **details)
+            return RateLimited(f"{self.name} asks to come back later: its rate limit is used up{reason}.", **details)
         if status in {405, 501}:
-            return Unsupported(f"{self._name} does not offer this ({operation}){reason}.", **details)
-        return RegistryError(f"{self._name} answered {status} to {operation}{reason}.", **details)
+            return Unsupported(f"{self.name} does not offer this ({operation}){reason}.", **details)
+        return RegistryError(f"{self.name} answered {status} to {operation}{reason}.", **details)
 
 
 def pull(repository: str) -> str:

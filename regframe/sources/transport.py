@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _proxy(host: str, scheme: str) -> str | None:
+def proxy_for(host: str, scheme: str) -> str | None:
     """Return the proxy that the environment names for this host; this machine itself needs none."""
     return None if is_loopback(host) or proxy_bypass(host) else getproxies().get(scheme)
 
@@ -165,7 +165,7 @@ class Transport:
         self.requests: Counter[str] = Counter()
         self._failures = 0
         self._most_failures = 3 * connections
-        proxy = _proxy(host, "http" if plain_http else "https")
+        proxy = proxy_for(host, "http" if plain_http else "https")
         self._once = _Aiohttp(context, connections, proxy, self.pace, timeout)
         self._retrying = RetryTransport(
             self._once,

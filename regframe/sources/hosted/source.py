@@ -37,7 +37,7 @@ class HostedSource(RegistrySource):
     def api(self) -> HostedAPI | None:
         """The registry's own API, as far as it is known by now; some are known by how they ask for a token."""
         if self._api is None:
-            self._api = hosted_api(self._name, self._transport, self._authenticator, self.tag_lists)
+            self._api = hosted_api(self.name, self._transport, self.authenticator, self.tag_lists)
         return self._api
 
     async def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
