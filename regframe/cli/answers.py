@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regframe.cli.options import Access, Selected, Target, command, end, selection, taken
+from regframe.cli.options import Access, One, Selected, Target, command, end, selection, taken
 from regframe.cli.output import Output
 
 if TYPE_CHECKING:
@@ -137,7 +137,53 @@ def plan(
     output.write_fields(dict(found.astype(object).where(found.notna(), None)))
 
 
-COMMANDS = (storage, reclaimable, releases, aliases, growth, bases, diff, drift, plan)
+@command
+def doctor(access: Access, output: Output, target: Target) -> None:
+    """Say what a registry offers, and what that means for an inventory.
+
+    Made to be pasted into a bug report: nothing secret is in it.
+
+    Example: regframe doctor registry.example
+    """
+    from regframe.cli.output import Format
+
+    output.check()
+    found = access.registry(target).doctor()
+    if output.format is Format.TABLE:
+        # Whole sentences, which a table would cut.
+        output.write_lines(
+            line
+            for check, result, verdict, meaning in found.itertuples(index=False)
+            for line in (f"{check:<18} {result}", f"{verdict:>17}: {meaning}")
+        )
+    else:
+        output.write_frame("doctor", found)
+
+
+@command
+def referrers(access: Access, output: Output, target: Target, image: One = None) -> None:
+    """List what is attached to an image: signatures, SBOMs, attestations.
+
+    Example: regframe referrers localhost:5000/httpd:2-alpine
+    """
+    output.check()
+    registry = access.registry(target)
+    output.write_frame("referrers", registry.referrers(image))
+    end(registry.errors)
+
+
+@command
+def limits(access: Access, output: Output, target: Target) -> None:
+    """Show what a registry says of its rate limit.
+
+    Example: regframe limits docker.io
+    """
+    output.check()
+    found = access.registry(target).limits()
+    output.write_fields(dict(found.astype(object).where(found.notna(), None)))
+
+
+COMMANDS = (storage, reclaimable, releases, aliases, growth, bases, diff, drift, plan, doctor, referrers, limits)
 
 
 def _answer(name: str, access: Access, output: Output, target: str, selected: list[str] | None, ask: Any) -> None:

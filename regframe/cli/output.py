@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,6 +95,11 @@ class Output:
                 self._write_text(as_json(records(frame)))
             case _:
                 self._write_data(frame)
+
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Write lines of text, whatever characters from outside are in them."""
+        with self._text() as file:
+            file.writelines(f"{printable(line, 1000)}\n" for line in lines)
 
     def write_fields(self, fields: Mapping[Any, Any]) -> None:
         """Write one object's fields; as JSON it is what ``skopeo inspect`` writes, byte for byte."""

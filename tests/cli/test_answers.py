@@ -77,3 +77,14 @@ def test_an_inventory_is_planned_and_gone_on_with(call: Call, sample: demo.Sampl
     resumed = call("inventory", f"{sample.address}/team/web", "--resume", str(once), "--output", str(again))
     assert resumed.status == 0
     pd.testing.assert_frame_equal(rf.Inventory.read_csv(once).images, rf.Inventory.read_csv(again).images)
+
+
+def test_the_doctor_and_what_is_attached_and_the_limit(call: Call, sample: demo.SampleRegistry) -> None:
+    table = call("doctor", f"{sample.address}/httpd:2-alpine", "--format", "table")
+    assert table.status == 0
+    assert "referrers" in table.output
+    rows = json.loads(call("doctor", sample.address, "--format", "json").output)
+    assert {"check", "result", "verdict", "meaning"} == set(rows[0])
+    attached = json.loads(call("referrers", f"{sample.address}/sample/signed:1.0", "--format", "json").output)
+    assert {row["kind"] for row in attached} >= {"artifact", "signature"}
+    assert call("limits", sample.address).status == 0
