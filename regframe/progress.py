@@ -39,6 +39,8 @@ def progress_bar(show: bool | None, title: str) -> Iterator[Callable[[Progress],
         bar.total = progress.tags
         bar.n = progress.tags_done
         counts = {"documents": progress.documents} | ({"errors": progress.errors} if progress.errors else {})
+        if progress.remaining is not None:
+            counts["requests left"] = progress.remaining
         bar.set_postfix(counts, refresh=False)
         # update() rather than refresh(): it keeps to the delay.
         bar.update(0)

@@ -61,7 +61,7 @@ def reclaimable(
 
 @command
 def releases(access: Access, output: Output, target: Source, selected: Selected = None) -> None:
-    """List the releases: versions, dates, and what changed in size.
+    """List the releases: versions, dates, changes of size.
 
     Example: regframe releases localhost:5000/httpd
     """
@@ -139,7 +139,7 @@ def plan(
 
 @command
 def doctor(access: Access, output: Output, target: Target) -> None:
-    """Say what a registry offers, and what that means for an inventory.
+    """Say what a registry offers, and what that means.
 
     Made to be pasted into a bug report: nothing secret is in it.
 
@@ -162,7 +162,7 @@ def doctor(access: Access, output: Output, target: Target) -> None:
 
 @command
 def referrers(access: Access, output: Output, target: Target, image: One = None) -> None:
-    """List what is attached to an image: signatures, SBOMs, attestations.
+    """List what is attached to an image: signatures, SBOMs.
 
     Example: regframe referrers localhost:5000/httpd:2-alpine
     """

@@ -128,6 +128,8 @@ def _draw(inventory: Inventory, folder: Path) -> list[Path]:
 
     mpl.use("agg")
 
+    import matplotlib.pyplot as plt
+
     from regframe import plot
 
     images = inventory.images[inventory.images["kind"] == "image"]
@@ -140,6 +142,7 @@ def _draw(inventory: Inventory, folder: Path) -> list[Path]:
     plots = {"layer-sizes.png": plot.layer_sizes(layers, largest=_IMAGES_DRAWN), "timeline.png": plot.timeline(images)}
     for name, axes in plots.items():
         axes.figure.canvas.print_figure(folder / name, dpi=150, bbox_inches="tight")
+        plt.close(axes.figure.figure)
     return [folder / name for name in plots]
 
 

@@ -12,6 +12,9 @@ from regframe.errors import CredentialsRefused, InvalidDocument
 from regframe.reference import DOCKER_HUB
 from regframe.sources.registry import CATALOG_SCOPE, PAGE_LIMIT, PAGE_SIZES, RegistrySource, pull
 
+_TOO_MANY_NAMES = frozenset({400, 413, 416, 422})
+_NOT_OFFERED = frozenset({401, 403, 404, 405, 501})
+
 
 class _Names(msgspec.Struct):
     repositories: list[str] | None = None
@@ -56,7 +59,7 @@ class ListExamination:
         asked, page = None, _Page(0)
         for asked in PAGE_SIZES:
             page = await self._page(f"{self._path}?n={asked}" if asked else self._path)
-            if page.status not in {400, 413, 416, 422}:
+            if page.status not in _TOO_MANY_NAMES:
                 break
         if page.status != 200:
             yield self._refused(page.status)
@@ -74,8 +77,10 @@ class ListExamination:
             response = await self.source.ask(url, self.what, self.repository, scope, limit=PAGE_LIMIT)
         except CredentialsRefused as error:
             return _Page(error.status or 401)
-        if response.status_code != 200:
+        if response.status_code in _TOO_MANY_NAMES | _NOT_OFFERED:
             return _Page(response.status_code)
+        if response.status_code != 200:
+            raise self.source.failure(response, self.what, "There is no list")
         try:
             read = msgspec.json.decode(response.content, type=_Names)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -95,19 +100,20 @@ class ListExamination:
 
     def _size(self, page: _Page, asked: int | None) -> Finding:
         check, count = f"{self.what} page", len(page.names)
+        names = "1 name" if count == 1 else f"{count:,} names"
         if asked != PAGE_SIZES[0]:
             result = f"n={PAGE_SIZES[0]} is refused, {f'n={asked}' if asked else 'none'} is taken"
             return Finding(check, result, "note", f"Long lists take a request for each {count:,} names.")
         if page.link:
             is_full = count >= PAGE_SIZES[0]
-            result = f"{count:,} names" + ("" if is_full else f" of the {asked:,} asked for")
+            result = names if is_full else f"{names} of the {asked:,} asked for"
             meaning = f"Long lists take a request for each {count:,} names."
             return Finding(check, result, "good" if is_full else "note", meaning)
         if count and count in PAGE_SIZES:
             meaning = "As many as are often a page, and nothing says where the list goes on: it may be cut short."
-            return Finding(check, f"{count:,} names, no next page", "note", meaning)
+            return Finding(check, f"{names}, no next page", "note", meaning)
         meaning = f"One request lists everything: n={asked} is taken."
-        return Finding(check, f"{count:,} names, all of them", "good", meaning)
+        return Finding(check, f"{names}, all of them", "good", meaning)
 
     async def _paging(self, whole: _Page) -> Finding:
         """Ask for pages of one name: where the second is, and whether it is another one."""

@@ -124,13 +124,11 @@ def login(authenticator: Authenticator, credentials: Credentials | None, url: st
         meaning = "A token for each repository; each is fetched once, and anew before it expires."
         yield Finding("login", f"Bearer, tokens from {printable(realm, 80)}{service}", "good", meaning)
         yield _token(authenticator.token_seconds)
-    yield Finding("credentials", f"{_kind(credentials)}, accepted", "good", _RIGHTS[credentials is not None])
-
-
-_RIGHTS = {
-    True: "An inventory has what this user may see.",
-    False: "An inventory has what everybody may see; log in for more.",
-}
+    if credentials is None:
+        yield Finding("credentials", "none", "good", "An inventory has what everybody may see; log in for more.")
+    else:
+        meaning = "An inventory has what this user may see."
+        yield Finding("credentials", f"{_kind(credentials)}, accepted", "good", meaning)
 
 
 def _token(seconds: float | None) -> Finding:
@@ -143,12 +141,10 @@ def refused(error: str, authenticator: Authenticator, credentials: Credentials |
     """Yield why the registry cannot be logged in to."""
     scheme = authenticator.challenge.scheme.capitalize() if authenticator.challenge else "not known"
     yield Finding("login", scheme, "problem", "The registry wants to know who asks.")
-    yield Finding("credentials", f"{_kind(credentials)}, refused", "problem", error)
+    yield Finding("credentials", f"{_kind(credentials)}, refused" if credentials else "none", "problem", error)
 
 
-def _kind(credentials: Credentials | None) -> str:
-    if credentials is None:
-        return "none"
+def _kind(credentials: Credentials) -> str:
     if credentials.registry_token:
         return "registry token"
     return "identity token" if credentials.identity_token else "user and password"
