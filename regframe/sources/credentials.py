@@ -37,12 +37,12 @@ class Credentials:
     registry_token: str | None = field(default=None, repr=False)
 
 
-class _Entry(msgspec.Struct, rename="lower"):
+class _Entry(msgspec.Struct):
     auth: str | None = None
     username: str | None = None
     password: str | None = None
-    identity_token: str | None = None
-    registry_token: str | None = None
+    identity_token: str | None = msgspec.field(name="identitytoken", default=None)
+    registry_token: str | None = msgspec.field(name="registrytoken", default=None)
 
 
 class _AuthFile(msgspec.Struct, rename="camel"):
