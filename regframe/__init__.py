@@ -28,6 +28,7 @@ from regframe.reference import Reference
 
 if TYPE_CHECKING:
     from regframe import plot
+    from regframe.aio import AsyncRegistry
     from regframe.analysis import (
         aliases,
         bases,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         tag_history,
     )
     from regframe.inventory import Interrupted, Inventory
-    from regframe.registry import AsyncRegistry, Registry
+    from regframe.registry import Registry
 
 __all__ = [
     "AsyncRegistry",
@@ -86,7 +87,7 @@ __all__ = [
 
 
 _MODULES = {
-    "AsyncRegistry": "regframe.registry",
+    "AsyncRegistry": "regframe.aio",
     "Interrupted": "regframe.inventory",
     "Inventory": "regframe.inventory",
     "Registry": "regframe.registry",

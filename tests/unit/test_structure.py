@@ -20,7 +20,7 @@ ROOMS = (
     ("records", "scan", "progress", "skopeo"),
     ("frames", "selection"),
     ("resume", "plan", "connection", "inventory"),
-    ("registry", "doctor", "referrers"),
+    ("doctor", "referrers", "reader", "aio", "registry"),
     ("analysis", "plot", "style"),
     ("demo",),
     ("cli", "widgets"),

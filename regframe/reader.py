@@ -1,0 +1,103 @@
+"""One call's reading: a selection to a scan to frames, and what went wrong on the way."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import pandas as pd
+
+from regframe.connection import Connection
+from regframe.errors import InvalidReference, RegframeWarning
+from regframe.frames import Frames, frame, frames_of
+from regframe.inventory import Inventory
+from regframe.records import Records
+from regframe.reference import Pattern
+from regframe.resume import first_seen, known_tags
+from regframe.scan import Depth, Progress, Scan
+from regframe.selection import Chosen, Selection, choose
+from regframe.sources import Source
+
+
+class Reader:
+    """What the calls of a registry have in common; each call has one of its own.
+
+    Attributes
+    ----------
+    errors : pandas.DataFrame
+        What could not be read in the last call; one row for each.
+    progress : Progress
+        How far the call under way has come.
+    """
+
+    def __init__(self, connection: Connection, *, warns: bool = True) -> None:
+        self._connection = connection
+        self._warns = warns
+        self.progress = Progress()
+        self.errors = frame("errors")
+        self._so_far: Callable[[], Inventory] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._connection.name}>"
+
+    async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES, *, push_times: bool = False) -> Frames:
+        chosen = choose(selection, self._connection.name, self._connection.default)
+        async with self._connection.documents() as source:
+            self._scanned = await self._scan(source, chosen, depth=depth, push_times=push_times).run()
+        frames = self._framed(self._scanned, chosen.only)
+        self.errors = frames.errors
+        return frames
+
+    def _scan(
+        self,
+        source: Source,
+        chosen: Chosen,
+        *,
+        depth: Depth = Depth.IMAGES,
+        resume: Inventory | None = None,
+        strict: bool | None = None,
+        push_times: bool = False,
+    ) -> Scan:
+        scan = Scan(
+            source,
+            chosen.patterns,
+            depth=depth,
+            platforms=self._connection.platforms,
+            only=chosen.only,
+            concurrency=self._connection.concurrency,
+            strict=self._connection.strict if strict is None else strict,
+            known=known_tags(resume) if resume is not None else None,
+            seen=first_seen(resume) if resume is not None else None,
+            push_times=push_times,
+        )
+        self.progress = scan.progress
+        return scan
+
+    def _framed(self, records: Records, only: frozenset[str]) -> Frames:
+        return frames_of(records, self._connection.platforms, only)
+
+    def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame that was asked for; if nothing at all could be read, raise why."""
+        if asked.empty:
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=4)
+        return asked
+
+    def _warn(self, stacklevel: int) -> None:
+        if count := len(self.errors):
+            things = "1 thing" if count == 1 else f"{count:,} things"
+            message = f"{things} could not be read from {self._connection.name}; .errors has a row for each."
+            warnings.warn(message, RegframeWarning, stacklevel=stacklevel)
+
+    def _raise_first(self) -> None:
+        failures = [failure.error for failure in self._scanned.failures]
+        for error in [*failures, *self._scanned.failed_documents.values()]:
+            raise error
+
+    def _one(self, reference: str | None) -> Pattern:
+        """Return the one image that is meant."""
+        pattern = Pattern.parse(reference, self._connection.name) if reference else self._connection.default
+        if pattern is None or not pattern.names_repository or (pattern.tag and not pattern.names_tag):
+            raise InvalidReference("Name one image, such as httpd:2-alpine.")
+        return pattern if pattern.tag or pattern.digest else Pattern(pattern.repository, "latest")
