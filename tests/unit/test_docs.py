@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from regframe.frames import SCHEMAS
+from regframe.frames import OTHER_SCHEMAS, SCHEMAS
 
+ALL_SCHEMAS = {**SCHEMAS, **OTHER_SCHEMAS}
 FRAMES = Path(__file__).parents[2] / "docs" / "frames.md"
 
 
@@ -21,14 +22,23 @@ def documented() -> dict[str, list[str]]:
 
 def test_the_reference_page_lists_every_column_of_every_frame() -> None:
     assert {name: set(columns) for name, columns in documented().items()} == {
-        name: set(schema) for name, schema in SCHEMAS.items()
+        name: set(schema) for name, schema in ALL_SCHEMAS.items()
     }
 
 
 def test_the_reference_page_gives_the_dtype_of_every_column() -> None:
     text = FRAMES.read_text(encoding="utf-8")
-    for name, schema in SCHEMAS.items():
+    for name, schema in ALL_SCHEMAS.items():
         section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         for column, dtype in schema.items():
             row = next(line for line in section.splitlines() if re.match(rf"\|[^|]*\b{column}\b", line))
             assert f"| {dtype} |" in row, (name, column)
+
+
+def test_every_test_that_a_quirk_names_is_there() -> None:
+    tests = Path(__file__).parents[1]
+    written = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    named = re.findall(r"\btest_\w+\b(?!\.py)", (FRAMES.parent / "quirks.md").read_text(encoding="utf-8"))
+    assert len(named) > 30
+    for name in named:
+        assert f"def {name}(" in written, name
