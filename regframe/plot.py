@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from regframe.version import Version, parse_version
+from regframe.analysis.releases import releases as release_table
+from regframe.version import Version, parse_version, tag_order
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -108,8 +109,8 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     Parameters
     ----------
     images : pandas.DataFrame
-        An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``kind``, ``released_at``,
-        ``released_source``.
+        An images frame, or what ``rf.releases(images)`` returns: ``repository``, ``tag``, ``digest``, ``released_at``,
+        ``released_source``, and of an images frame also ``index_digest`` and ``kind``.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
     lanes : int
@@ -155,6 +156,112 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     notes += [f"{undated:,} without a date"] if undated else []
     ax.set_title(f"{len(releases):,} releases" + (f" ({', '.join(notes)})" if notes else ""), loc="left", fontsize=11)
     ax.legend(loc="lower left", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False, fontsize=8, borderaxespad=0.2)
+    return ax
+
+
+def storage(stored: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, **kwargs: Any) -> Axes:
+    """Draw where a registry's bytes are: a bar for each group, of what it holds alone and what it shares.
+
+    Parameters
+    ----------
+    stored : pandas.DataFrame
+        What ``rf.storage(inventory, by=…)`` returns: the groups first, then ``exclusive`` and ``shared`` (bytes).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    largest : int
+        How many groups to show at most; the others are counted.
+    **kwargs
+        Passed on to :meth:`matplotlib.axes.Axes.barh`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> plot.storage(rf.storage(inventory))  # doctest: +SKIP
+    """
+    keys = list(stored.columns[: stored.columns.get_loc("images")])
+    ordered = stored.sort_values(["stored", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
+    shown = ordered.head(largest)
+    ax = _axes(ax, height=1.3 + 0.34 * max(len(shown), 3))
+    if shown.empty:
+        return _nothing(ax, "nothing stored")
+    rows = range(len(shown))
+    exclusive, shared = shown["exclusive"].astype(float), shown["shared"].astype(float)
+    ax.barh(rows, exclusive, **{"color": _PALETTE[0], "label": "held by it alone", **kwargs})
+    ax.barh(rows, shared, left=exclusive, **{"color": _PALETTE[4], "label": "shared with others", **kwargs})
+    names = shown[keys].astype("str").agg(":".join, axis=1)
+    ax.set_yticks(rows, [_shortened(name, 44) for name in names])
+    ax.set_ylim(len(shown) - 0.4, -0.6)
+    ax.set_xlim(0, max(float(shown["stored"].max()), 1.0) * 1.12)
+    for row, size in zip(rows, shown["stored"], strict=True):
+        ax.annotate(
+            human_size(size), (size, row), (4, 0), textcoords="offset points", va="center", fontsize=8, color=_INK
+        )
+    _bytes_axis(ax)
+    hidden = len(ordered) - len(shown)
+    ax.set_title(
+        f"Storage by {', '.join(keys)}" + (f", {hidden:,} others not shown" if hidden else ""), loc="left", fontsize=11
+    )
+    ax.legend(loc="lower right", frameon=False, fontsize=8)
+    return ax
+
+
+def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(_PALETTE), **kwargs: Any) -> Axes:
+    """Draw the size of releases over time, a line for each version line.
+
+    Parameters
+    ----------
+    releases : pandas.DataFrame
+        What ``rf.releases(images)`` returns, or an images frame: the sizes of one platform are best compared.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    lines : int
+        How many version lines to show at most, those with the most releases.
+    **kwargs
+        Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> plot.growth(rf.releases(images[images["platform"] == "linux/amd64"]))  # doctest: +SKIP
+    """
+    if "version_line" not in releases:
+        releases = release_table(releases)
+    dated = releases[
+        releases["released_at"].notna() & releases["size"].notna() & releases["released_source"].ne("seen")
+    ]
+    is_alone = dated["repository"].nunique() == 1
+    line = dated["version_line"].fillna("other")
+    dated = dated.assign(line=line if is_alone else dated["repository"] + " " + line)
+    counts = dated["line"].value_counts(sort=False)
+    shown = sorted(counts.sort_values(ascending=False, kind="stable").index[:lines], key=tag_order)
+    ax = _axes(ax, height=4.5)
+    if not shown:
+        return _nothing(ax, "no release with a date and a size")
+    for number, name in enumerate(shown):
+        some = dated[dated["line"] == name].sort_values("released_at", kind="stable")
+        style = {
+            "color": _PALETTE[number % len(_PALETTE)],
+            "marker": "o",
+            "markersize": 3.5,
+            "linewidth": 1.4,
+            **kwargs,
+        }
+        ax.plot(some["released_at"], some["size"].astype(float), label=_shortened(name, 30), **style)
+    ax.set_ylim(0, float(dated.loc[dated["line"].isin(shown), "size"].max()) * 1.12)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda size, position: human_size(size) if size else "0"))
+    ax.grid(axis="y", color="#EEEEEE")
+    _dates_axis(ax)
+    hidden = len(counts) - len(shown)
+    ax.set_title(
+        "Size of releases" + (f", {hidden:,} other lines not shown" if hidden else ""), loc="left", fontsize=11
+    )
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     return ax
 
 
@@ -251,6 +358,9 @@ def _dates_axis(ax: Axes) -> None:
 
 def _releases_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return one row for each release, with its lane, its name and its level; and how many have no date."""
+    if "kind" not in images:
+        # What rf.releases returns has a row for each release, of images only.
+        images = images.assign(kind="image", index_digest=images["digest"])
     images = images[images["kind"] == "image"]
     release = images["index_digest"].fillna(images["digest"])
     images = images.assign(release=release)

@@ -162,8 +162,10 @@ def _summary(inventory: Inventory) -> list[Column]:
 
     # A layer that several tags or repositories share is stored once.
     sizes = [int(some.drop_duplicates("layer_digest")["size"].sum()) for some in of(layers)]
-    released = images.groupby("repository", sort=False)["released_at"].agg(["min", "max"]).reindex(names)
-    released.loc["all"] = [images["released_at"].min(), images["released_at"].max()]
+    # A date that is only “seen” is today's.
+    dated = images[images["released_source"] != "seen"]
+    released = dated.groupby("repository", sort=False)["released_at"].agg(["min", "max"]).reindex(names)
+    released.loc["all"] = [dated["released_at"].min(), dated["released_at"].max()]
     return [
         Column("repository", [*names, f"{len(names):,} repositories"]),
         numbers("tags", [len(some) for some in of(inventory.tags)]),

@@ -95,6 +95,15 @@ def test_a_release_is_one_mark_however_many_tags_and_platforms_it_has(inventory:
     assert marks == images["index_digest"].fillna(images["digest"]).nunique()
 
 
+def test_a_timeline_of_releases_is_that_of_their_images(inventory: rf.Inventory) -> None:
+    images = inventory.images[inventory.images["repository"] == "httpd"]
+    marks = [
+        sum(len(collection.get_offsets()) for collection in rf.plot.timeline(given).collections)
+        for given in (images, rf.releases(images))
+    ]
+    assert marks[0] == marks[1]
+
+
 def test_a_date_that_is_only_seen_is_counted_and_not_drawn(inventory: rf.Inventory) -> None:
     images = inventory.images[inventory.images["repository"].isin(["sample/reproducible", "httpd"])]
     ax = rf.plot.timeline(images)
@@ -132,3 +141,19 @@ def test_very_long_names_and_very_different_sizes() -> None:
 )
 def test_sizes_are_written_for_people(size: float, text: str) -> None:
     assert rf.plot.human_size(size) == text
+
+
+def test_storage_bars_add_up_to_what_is_stored(inventory: rf.Inventory) -> None:
+    stored = rf.storage(inventory)
+    ax = rf.plot.storage(stored, largest=1000)
+    assert sum(bar.get_width() for bar in ax.patches) == stored["stored"].sum()
+    rf.plot.storage(stored.iloc[:0]).figure.canvas.draw()
+
+
+def test_growth_has_a_line_for_each_version_line(inventory: rf.Inventory) -> None:
+    images = inventory.images[inventory.images["repository"] == "team/api"]
+    lines = rf.plot.growth(rf.releases(images)).get_lines()
+    again = rf.plot.growth(images).get_lines()
+    assert [line.get_label() for line in lines] == [line.get_label() for line in again]
+    assert sum(len(line.get_xdata()) for line in lines) <= rf.releases(images)["size"].notna().sum()
+    rf.plot.growth(images.iloc[:0]).figure.canvas.draw()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -190,6 +192,16 @@ class TestDockerHub:
         assert inventory.errors["operation"].tolist() == ["push times"]
         assert len(inventory.layers) == 3
 
+    def test_an_api_that_has_failed_is_not_asked_again(self, hub: DockerHub) -> None:
+        for number in range(20):
+            hub.registry.image(f"many/app{number}", "1")
+        hub.registry.override("/v2/namespaces/*", lambda request: web.Response(status=500))
+        registry = rf.Registry("docker.io", verify=False, progress=False, concurrency=1)
+        inventory = registry.inventory([f"many/app{number}" for number in range(20)])
+        assert len(inventory.images) == 20
+        # Once, and once more as it may pass.
+        assert len(asked(hub.registry)) == 2
+
     def test_its_rate_limit_is_not_taken_for_the_registrys(self, hub: DockerHub) -> None:
         registry = docker_io()
         registry.images("httpd")
@@ -253,7 +265,7 @@ class TestHarbor:
             member.repositories()
 
     def test_a_project_that_is_not_there_is_said_to_be_none(self, harbor: Harbor) -> None:
-        with pytest.raises(rf.CredentialsRefused, match="Harbor does not show project nobody"):
+        with pytest.raises(rf.CredentialsRefused, match="Harbor does not show namespace nobody"):
             connect(harbor.registry).repositories(namespace="nobody")
 
     @pytest.mark.parametrize("page_size", [100, 1])
@@ -274,6 +286,16 @@ class TestHarbor:
         connect(harbor.registry, username=harbor.username, password=harbor.password).images("team/app")
         with_password = {one.path for one in harbor.registry.seen if one.headers.get("Authorization") == harbor.basic}
         assert {path.partition("/projects")[0] for path in with_password} == {"/service/token", "/api/v2.0"}
+
+    def test_a_stored_login_for_one_project_counts_for_the_api_too(
+        self, harbor: Harbor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        login = base64.b64encode(f"{harbor.username}:{harbor.password}".encode()).decode()
+        stored = tmp_path / "auth.json"
+        stored.write_text(json.dumps({"auths": {f"{harbor.registry.address}/team": {"auth": login}}}))
+        monkeypatch.setenv("REGISTRY_AUTH_FILE", str(stored))
+        assert "team/secret" in set(connect(harbor.registry).repositories(namespace="team")["repository"])
+        assert released(connect(harbor.registry).images("team/secret"))["1"] == (PUSHED, "registry")
 
     def test_without_its_api_it_is_a_plain_registry(self, harbor: Harbor) -> None:
         harbor.registry.override("/api/*", lambda request: web.Response(status=404, text="no"))

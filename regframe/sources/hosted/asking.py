@@ -62,9 +62,15 @@ class HostedAnswers:
         raise TooLarge(f"{self.title} sends pages without an end.", operation=operation)
 
     async def get(
-        self, path: str, query: dict[str, str | int], kind: type[T], operation: str, repository: str
+        self,
+        path: str,
+        query: dict[str, str | int],
+        kind: type[T],
+        operation: str,
+        repository: str = "",
+        namespace: str = "",
     ) -> tuple[T, httpx.Response]:
-        """Return an answer, as what it is read and as it came.
+        """Return an answer about a repository or a namespace, as what it is read and as it came.
 
         Raises
         ------
@@ -75,15 +81,16 @@ class HostedAnswers:
         RegistryError
             If the API does not answer as it should.
         """
-        sent = await self._authorization(repository) if self._authorization else None
+        sent = await self._authorization(repository or namespace) if self._authorization else None
+        asked_for = repository or f"namespace {namespace}"
         url = f"{path}?{urlencode(query)}" if query else path
         response = await self._transport.get(url, {"Accept": "application/json"}, _ANSWER_LIMIT, sent)
         status, where = response.status_code, shown(response.request.url)
         details: ErrorDetails = {"operation": operation, "status": status, "url": where}
         if status == 404:
-            raise NotFound(f"{self.title} has no {repository}, or none that everybody may see.", **details)
+            raise NotFound(f"{self.title} has no {asked_for}, or none that everybody may see.", **details)
         if status in {401, 403}:
-            raise CredentialsRefused(f"{self.title} does not show {repository} to this user.", **details)
+            raise CredentialsRefused(f"{self.title} does not show {asked_for} to this user.", **details)
         if status == 429:
             raise RateLimited(f"{self.title} asks to come back later: too much was asked of its API.", **details)
         if status != 200:

@@ -51,7 +51,7 @@ class DockerHub:
         for number in self._answers.page_numbers("catalog"):
             query: dict[str, str | int] = {"page": number, "page_size": PAGE_SIZE}
             path = f"/v2/namespaces/{owner}/repositories"
-            page, _ = await self._answers.get(path, query, _Repositories, "catalog", f"namespace {owner}")
+            page, _ = await self._answers.get(path, query, _Repositories, "catalog", namespace=owner)
             for repository in page.results:
                 yield f"{owner}/{repository.name}"
             if not page.next:

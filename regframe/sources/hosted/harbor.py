@@ -53,7 +53,7 @@ class Harbor:
         path = f"{_API}/{project}/repositories"
         for number in self._answers.page_numbers("catalog"):
             query: dict[str, str | int] = {"page": number, "page_size": PAGE_SIZE}
-            page, response = await self._answers.get(path, query, list[_Repository], "catalog", f"project {project}")
+            page, response = await self._answers.get(path, query, list[_Repository], "catalog", namespace=project)
             for repository in page:
                 yield repository.name
             # By number: in these links a name with a slash is encoded once, and Harbor wants it twice.

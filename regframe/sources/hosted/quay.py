@@ -58,9 +58,7 @@ class Quay:
         owner = namespace.partition("/")[0]
         query: dict[str, str | int] = {"namespace": owner, "public": "true"}
         for _ in self._answers.page_numbers("catalog"):
-            page, _ = await self._answers.get(
-                "/api/v1/repository", query, _Repositories, "catalog", f"namespace {owner}"
-            )
+            page, _ = await self._answers.get("/api/v1/repository", query, _Repositories, "catalog", namespace=owner)
             for repository in page.repositories:
                 yield f"{repository.namespace}/{repository.name}"
             if not page.next_page:
