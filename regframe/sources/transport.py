@@ -199,6 +199,8 @@ class Transport:
             connections=_LESS_IMPORTANT_CONNECTIONS,
             tries_again=1,
         )
+        # How it is spoken to is known, and so its first request may be tried again like any other.
+        other._base = f"{'https' if self.is_encrypted else 'http'}://{host}"
         self._beside.append(other)
         return other
 
