@@ -15,7 +15,7 @@ from regframe.inventory import Inventory
 from regframe.plan import Rehearsal, planned, without_rehearsal
 from regframe.reader import Reader
 from regframe.records import Records
-from regframe.reference import Pattern, is_repository
+from regframe.reference import is_repository
 from regframe.referrers import ReferrerSearch
 from regframe.resume import check, covered, joined
 from regframe.scan import Depth
@@ -54,7 +54,7 @@ class AsyncRegistry(Reader):
         >>> registry.ping()["auth"]  # doctest: +SKIP
         'basic'
         """
-        async with self._connection.source() as source:
+        async with self._connection.place() as source:
             return pd.Series(await source.ping(), name=self._connection.name, dtype="str")
 
     async def limits(self) -> pd.Series[Any]:
@@ -108,7 +108,7 @@ class AsyncRegistry(Reader):
         >>> found = registry.doctor()                           # doctest: +SKIP
         >>> found[found["verdict"] == "problem"]                # doctest: +SKIP
         """
-        image = Pattern.parse(reference, self._connection.name) if reference else None
+        image = self._connection.pattern(reference) if reference else None
         async with self._connection.source() as source:
             findings = [vars(finding) async for finding in Doctor(self._connection, source).findings(image)]
         return frame("doctor", [tuple(finding.values()) for finding in findings])
@@ -188,29 +188,32 @@ class AsyncRegistry(Reader):
             ``index_digest``, ``config_digest`` (the image ID), ``media_type``, ``kind`` (image, attestation,
             artifact, signature), ``artifact_type``, ``subject`` (the digest that an artifact is about), ``os``,
             ``architecture``, ``variant``, ``created`` (as the config has it), ``released_at`` with
-            ``released_source``, ``layers`` (count), ``size`` (bytes of its layers, compressed), ``manifest_size``,
-            ``config_size`` and ``index_size`` (bytes of the documents), ``base_name`` and ``base_digest`` (what the
-            image says that it was built on).
+            ``released_source``, ``layers`` (count), ``size`` (bytes of its layers, compressed),
+            ``uncompressed_size`` (where it is known), ``manifest_size``, ``config_size`` and ``index_size`` (bytes of
+            the documents), ``base_name`` and ``base_digest`` (what the image says that it was built on).
         """
         frames = await self._frames(selection, push_times=True)
         return self._checked(frames, frames.images)
 
-    async def layers(self, selection: Selection = None) -> pd.DataFrame:
+    async def layers(self, selection: Selection = None, *, uncompressed: bool = False) -> pd.DataFrame:
         """Return each image's layers, the lowest first, with the step that made each.
 
         Parameters
         ----------
         selection : Selection
             As for :meth:`images`.
+        uncompressed : bool
+            Whether to estimate how large compressed layers are once unpacked, where nothing says it: from an annotation
+            of eStargz, or the last four bytes of a gzip layer, at the cost of a request for each layer.
 
         Returns
         -------
         pandas.DataFrame
             ``repository``, ``tag``, ``digest`` (of the image), ``platform``, ``position`` (from 0), ``layer_digest``,
-            ``diff_id``, ``media_type``, ``compression``, ``size`` (bytes, compressed), ``stored`` (foreign layers
-            are not), ``created``, ``created_by``.
+            ``diff_id``, ``media_type``, ``compression``, ``size`` (bytes, compressed), ``uncompressed_size`` with
+            ``uncompressed_estimated``, ``stored`` (foreign layers are not), ``created``, ``created_by``.
         """
-        frames = await self._frames(selection)
+        frames = await self._frames(selection, uncompressed=uncompressed)
         return self._checked(frames, frames.layers)
 
     async def history(self, selection: Selection = None) -> pd.DataFrame:
@@ -225,7 +228,8 @@ class AsyncRegistry(Reader):
         -------
         pandas.DataFrame
             ``repository``, ``tag``, ``digest`` (of the image), ``platform``, ``step`` (from 0), ``created``,
-            ``created_by``, ``comment``, ``empty_layer``, ``layer_digest``, ``size`` (bytes, compressed).
+            ``created_by``, ``comment``, ``empty_layer``, ``layer_digest``, ``size`` (bytes, compressed),
+            ``uncompressed_size``.
         """
         frames = await self._frames(selection)
         return self._checked(frames, frames.history)
@@ -272,7 +276,7 @@ class AsyncRegistry(Reader):
         InvalidReference
             If the earlier inventory is one of another registry, or of other platforms.
         """
-        chosen = choose(selection, self._connection.name, self._connection.default)
+        chosen = choose(selection, self._connection.pattern, self._connection.default)
         covers = covered(self._connection.platforms, chosen.only)
         if resume is not None:
             check(resume, self._connection.name, covers)
@@ -326,7 +330,7 @@ class AsyncRegistry(Reader):
         >>> plan["manifests_expected"] <= plan["remaining"]             # doctest: +SKIP
         True
         """
-        chosen = choose(selection, self._connection.name, self._connection.default)
+        chosen = choose(selection, self._connection.pattern, self._connection.default)
         async with self._connection.source() as source, DocumentCache.opened(self._connection.cache) as documents:
             rehearsal = Rehearsal(source, documents, resolve=resolve)
             scan = self._scan(rehearsal, chosen, strict=False)
@@ -427,7 +431,7 @@ class AsyncRegistry(Reader):
             If there is none.
         """
         pattern = self._one(reference)
-        async with self._connection.source() as source:
+        async with self._connection.place() as source:
             document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
         try:
             return msgspec.json.decode(document.data, type=dict[str, Any])

@@ -1,4 +1,4 @@
-"""How a registry is reached: what a user gave, checked and made ready once."""
+"""How a registry or another place is reached: what a user gave, checked and made ready once."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from pathlib import Path
 
 import anyio
 
-from regframe.errors import ConfigurationError, InvalidReference
+from regframe.errors import ConfigurationError, InvalidReference, Unsupported
 from regframe.oci.descriptor import Platform
-from regframe.reference import DOCKER_HUB, Pattern, Target
+from regframe.reference import DOCKER_HUB, Pattern
 from regframe.sources import Source
 from regframe.sources.auth import Authenticator
 from regframe.sources.cache import CachedSource, DocumentCache, cache_file
 from regframe.sources.credentials import Credentials, StoredLogins
 from regframe.sources.hosted.source import HostedSource
+from regframe.sources.local import ListedSource, open_place
 from regframe.sources.registry import api_host
 from regframe.sources.tls import TLS, system_cert_dir
 from regframe.sources.transport import Transport, is_loopback
+from regframe.target import Place, Target
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A registry, and everything that reading it takes; safe to share between threads and event loops."""
+    """A registry or another place, and everything that reading it takes; safe to share between threads and loops."""
 
     name: str
     default: Pattern | None
@@ -33,16 +35,7 @@ class Connection:
     concurrency: int
     timeout: float
     strict: bool
-    cache: Path | None
-    plain_http: bool
-    may_fall_back: bool
-    context: ssl.SSLContext = field(repr=False)
-    find_credentials: Callable[[str], Credentials | None] = field(repr=False)
-
-    @property
-    def asks_head_first(self) -> bool:
-        """Whether the registry counts GET requests for manifests, but no HEAD requests."""
-        return self.name == DOCKER_HUB
+    reach: RegistryAccess | Place = field(repr=False)
 
     @classmethod
     def to(
@@ -62,8 +55,8 @@ class Connection:
         parsed = Target.parse(target)
         if concurrency < 1 or timeout <= 0:
             raise ConfigurationError("concurrency is at least 1, and timeout more than 0 seconds.")
-        if tls.cert_dir is None:
-            tls = TLS(tls.ca, system_cert_dir(parsed.registry), tls.verify)
+        if parsed.place is not None and credentials is not None:
+            raise ConfigurationError(f"{parsed.registry} is no registry and takes no credentials.")
         wants_tls = tls.is_asked_for or target.startswith("https://")
         return cls(
             name=parsed.registry,
@@ -72,36 +65,77 @@ class Connection:
             concurrency=concurrency,
             timeout=timeout,
             strict=strict,
-            cache=cache_file(cache),
-            plain_http=insecure or parsed.plain_http,
-            may_fall_back=is_loopback(parsed.registry) and not wants_tls,
-            context=tls.context(),
-            find_credentials=(lambda repository: credentials) if credentials else StoredLogins(parsed.registry).find,
+            reach=parsed.place
+            or RegistryAccess.to(
+                parsed.registry,
+                credentials=credentials,
+                tls=tls,
+                plain_http=insecure or parsed.plain_http,
+                may_fall_back=is_loopback(parsed.registry) and not wants_tls,
+                cache=cache,
+            ),
         )
+
+    @property
+    def cache(self) -> Path | None:
+        """The file of the document cache; what is on this machine needs none."""
+        return None if isinstance(self.reach, Place) else self.reach.cache
+
+    @property
+    def checks_certificates(self) -> bool:
+        """Whether the registry's certificate must be one that is believed."""
+        return not isinstance(self.reach, Place) and self.reach.context.verify_mode != ssl.CERT_NONE
+
+    @property
+    def asks_head_first(self) -> bool:
+        """Whether the registry counts GET requests for manifests, but no HEAD requests."""
+        return self.name == DOCKER_HUB
+
+    def pattern(self, text: str) -> Pattern:
+        """Read a repository, a reference or a glob by the rules of the place.
+
+        Raises
+        ------
+        InvalidReference
+            If the text is none of these.
+        """
+        return self.reach.pattern(text) if isinstance(self.reach, Place) else Pattern.parse(text, self.name)
 
     @asynccontextmanager
     async def source(self) -> AsyncIterator[HostedSource]:
-        """Open connections, and close them all at the end."""
-        transport = Transport(
-            api_host(self.name),
-            context=self.context,
-            plain_http=self.plain_http,
-            may_fall_back=self.may_fall_back,
-            timeout=self.timeout,
-            connections=self.concurrency,
-        )
+        """Open connections to a registry, and close them all at the end.
+
+        Raises
+        ------
+        Unsupported
+            If it is another place.
+        """
+        if isinstance(self.reach, Place):
+            raise Unsupported(f"{self.name} is no registry, and this asks a registry about itself.")
+        transport = self.reach.transport(self.timeout, self.concurrency)
         try:
-            yield HostedSource(self.name, transport, Authenticator(self.name, self.find_credentials))
+            yield HostedSource(self.name, transport, Authenticator(self.name, self.reach.find_credentials))
         finally:
             # Also when the scan is cancelled: no connection is left behind.
             with anyio.CancelScope(shield=True):
                 await transport.aclose()
 
     @asynccontextmanager
+    async def place(self) -> AsyncIterator[HostedSource | ListedSource]:
+        """Open the registry or the other place itself, without the cache."""
+        opened = open_place(self.reach, self.timeout) if isinstance(self.reach, Place) else self.source()
+        async with opened as source:
+            yield source
+
+    @asynccontextmanager
     async def documents(self) -> AsyncIterator[Source]:
         """Open connections and the cache: a source that fetches no document twice."""
-        async with self.opened() as (_, documents):
-            yield documents
+        if isinstance(self.reach, Place):
+            async with self.place() as place:
+                yield place
+        else:
+            async with self.opened() as (_, documents):
+                yield documents
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[HostedSource, Source]]:
@@ -109,6 +143,52 @@ class Connection:
         async with self.source() as source, DocumentCache.opened(self.cache) as documents:
             cached = CachedSource(source, documents, head_first=self.asks_head_first) if self.cache else source
             yield source, cached
+
+
+@dataclass(frozen=True)
+class RegistryAccess:
+    """How a registry is spoken to, and as whom."""
+
+    registry: str
+    cache: Path | None
+    plain_http: bool
+    may_fall_back: bool
+    context: ssl.SSLContext
+    find_credentials: Callable[[str], Credentials | None]
+
+    @classmethod
+    def to(
+        cls,
+        registry: str,
+        *,
+        credentials: Credentials | None,
+        tls: TLS,
+        plain_http: bool,
+        may_fall_back: bool,
+        cache: bool | str | Path,
+    ) -> RegistryAccess:
+        """Return how a registry is spoken to; certificates and logins are looked for where docker and podman do."""
+        if tls.cert_dir is None:
+            tls = TLS(tls.ca, system_cert_dir(registry), tls.verify)
+        return cls(
+            registry=registry,
+            cache=cache_file(cache),
+            plain_http=plain_http,
+            may_fall_back=may_fall_back,
+            context=tls.context(),
+            find_credentials=(lambda repository: credentials) if credentials else StoredLogins(registry).find,
+        )
+
+    def transport(self, timeout: float, connections: int) -> Transport:
+        """Return connections to it, none of which is open yet."""
+        return Transport(
+            api_host(self.registry),
+            context=self.context,
+            plain_http=self.plain_http,
+            may_fall_back=self.may_fall_back,
+            timeout=timeout,
+            connections=connections,
+        )
 
 
 def given_credentials(username: str | None, password: str | None, token: str | None) -> Credentials | None:

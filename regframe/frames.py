@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ import pandas as pd
 
 from regframe.errors import InvalidDocument, RegframeError
 from regframe.oci.config import ImageConfig, layer_of_each_step, parse_time, settings
-from regframe.oci.descriptor import Descriptor, Platform
+from regframe.oci.descriptor import Platform
 from regframe.oci.kind import kind_of_manifest, kind_of_tag, subject_of_tag
+from regframe.oci.manifest import Index, Manifest
 from regframe.oci.media_types import compression, is_stored
 from regframe.records import Image, Records
 from regframe.version import parse_version, tag_order
@@ -61,6 +63,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "released_source": CATEGORY,
             "layers": COUNT,
             "size": COUNT,
+            "uncompressed_size": COUNT,
             "manifest_size": COUNT,
             "config_size": COUNT,
             "index_size": COUNT,
@@ -75,6 +78,8 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "media_type": CATEGORY,
             "compression": CATEGORY,
             "size": COUNT,
+            "uncompressed_size": COUNT,
+            "uncompressed_estimated": YES_OR_NO,
             "stored": YES_OR_NO,
             "created": TIME,
             "created_by": TEXT,
@@ -88,6 +93,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "empty_layer": YES_OR_NO,
             "layer_digest": TEXT,
             "size": COUNT,
+            "uncompressed_size": COUNT,
         },
         "config": {**_IMAGE, "section": CATEGORY, "name": TEXT, "value": TEXT},
         "errors": {
@@ -210,15 +216,14 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
         for tag in tags
         for image in behind.get(tag.digest or "", [])
     ]
-    sizes = records.document_sizes
-    images = frame("images", [_image_row(repository, tag, image, sizes) for repository, tag, image in rows])
+    images = frame("images", [_image_row(repository, tag, image, records) for repository, tag, image in rows])
     shown = [image for _, _, image in rows]
     return Frames(
         repositories=frame("repositories", records.repositories.items()),
         tags=frame("tags", [_tag_row(records, tag.repository, tag.tag, tag.digest) for tag in tags]),
         images=images,
-        layers=_below("layers", images, shown, _layer_rows),
-        history=_below("history", images, shown, _history_rows),
+        layers=_below("layers", images, shown, partial(_layer_rows, estimates=records.estimates)),
+        history=_below("history", images, shown, partial(_history_rows, estimates=records.estimates)),
         config=_below("config", images, shown, _config_rows),
         errors=frame("errors", sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))),
     )
@@ -256,15 +261,23 @@ def _tag_row(records: Records, repository: str, tag: str | None, digest: str | N
     parts = (
         (version.major, version.minor, version.patch, version.prerelease, version.variant) if version else (None,) * 5
     )
-    return repository, tag, digest, manifest.media_type if manifest else None, kind, *parts
+    known = _manifest_digest(digest, manifest) if digest else None
+    return repository, tag, known, manifest.media_type if manifest else None, kind, *parts
 
 
-def _image_row(repository: str, tag: str | None, image: Image, document_sizes: Mapping[str, int]) -> tuple[Any, ...]:
+def _manifest_digest(digest: str, manifest: Manifest | Index | None) -> str | None:
+    """Return a manifest's digest; where an engine does not know it, the image ID stands for it."""
+    config = manifest.config if isinstance(manifest, Manifest) else None
+    return None if config is not None and config.digest == digest else digest
+
+
+def _image_row(repository: str, tag: str | None, image: Image, records: Records) -> tuple[Any, ...]:
     manifest, platform = image.manifest, image.platform or Platform()
+    document_sizes = records.document_sizes
     return (
         repository,
         tag,
-        image.digest,
+        _manifest_digest(image.digest, manifest),
         str(platform) or None,
         image.index_digest,
         manifest.config.digest if manifest.config else None,
@@ -279,7 +292,8 @@ def _image_row(repository: str, tag: str | None, image: Image, document_sizes: M
         image.released_at,
         image.released_source,
         len(manifest.layers),
-        _total(manifest.layers),
+        _total([layer.size for layer in manifest.layers]),
+        _total([size for size, _ in _uncompressed(manifest, records.estimates)]),
         document_sizes.get(image.digest),
         manifest.config.size if manifest.config else None,
         document_sizes.get(image.index_digest or ""),
@@ -288,21 +302,36 @@ def _image_row(repository: str, tag: str | None, image: Image, document_sizes: M
     )
 
 
-def _total(layers: list[Descriptor]) -> int | None:
+def _total(sizes: list[int | None]) -> int | None:
     """Return the sum of the layers' sizes, or ``None`` where one is not known."""
-    sizes = [layer.size for layer in layers if layer.size is not None]
-    total = sum(sizes)
+    known = [size for size in sizes if size is not None]
+    total = sum(known)
     # Only a hostile manifest comes to more than a column can hold.
-    return total if len(sizes) == len(layers) and total < 2**63 else None
+    return total if len(known) == len(sizes) and total < 2**63 else None
 
 
-def _layer_rows(image: Image) -> Iterable[tuple[Any, ...]]:
+def _uncompressed(manifest: Manifest, estimates: Mapping[str, int]) -> list[tuple[int | None, bool | None]]:
+    """Return each layer's uncompressed size, and whether that is an estimate."""
+    sizes: list[tuple[int | None, bool | None]] = []
+    for position, layer in enumerate(manifest.layers):
+        size = manifest.uncompressed_sizes[position] if position < len(manifest.uncompressed_sizes) else None
+        if size is None and compression(layer.media_type) == "none":
+            size = layer.size
+        if size is None and layer.digest in estimates:
+            sizes.append((estimates[layer.digest], True))
+        else:
+            sizes.append((size, None if size is None else False))
+    return sizes
+
+
+def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
     config = image.config or ImageConfig()
     history = config.history or []
     steps = {
         layer: step for step, layer in zip(history, layer_of_each_step(history, image.manifest.layers), strict=True)
     }
-    for position, layer in enumerate(image.manifest.layers):
+    sizes = _uncompressed(image.manifest, estimates)
+    for position, (layer, uncompressed) in enumerate(zip(image.manifest.layers, sizes, strict=True)):
         step = steps.get(position)
         yield (
             position,
@@ -311,15 +340,16 @@ def _layer_rows(image: Image) -> Iterable[tuple[Any, ...]]:
             layer.media_type or None,
             compression(layer.media_type),
             layer.size,
+            *uncompressed,
             is_stored(layer.media_type),
             parse_time(step.created) if step else None,
             step.created_by if step else None,
         )
 
 
-def _history_rows(image: Image) -> Iterable[tuple[Any, ...]]:
+def _history_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
     history = (image.config and image.config.history) or []
-    layers = image.manifest.layers
+    layers, sizes = image.manifest.layers, _uncompressed(image.manifest, estimates)
     for number, (step, position) in enumerate(zip(history, layer_of_each_step(history, layers), strict=True)):
         layer = layers[position] if position is not None else None
         yield (
@@ -330,6 +360,7 @@ def _history_rows(image: Image) -> Iterable[tuple[Any, ...]]:
             bool(step.empty_layer),
             layer.digest if layer else None,
             layer.size if layer else None,
+            sizes[position][0] if position is not None else None,
         )
 
 

@@ -66,6 +66,11 @@ class Rehearsal:
         self.configs: set[str] = set()
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a place on this machine."""
+        return self._source.is_local
+
+    @property
     def allowance(self) -> Allowance | None:
         """What the registry last said of its rate limit."""
         return self._source.allowance
@@ -113,6 +118,10 @@ class Rehearsal:
             raise NotAtHand("It is not in the cache.")
         self.held.add(descriptor.digest)
         return data
+
+    async def end_of_blob(self, repository: str, descriptor: Descriptor, count: int) -> bytes | None:
+        """Return nothing: an inventory opens no layers."""
+        return None
 
 
 def planned(

@@ -17,6 +17,7 @@ from regframe.resume import first_seen, known_tags
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
 from regframe.sources import Source
+from regframe.uncompressed import estimate
 
 
 class Reader:
@@ -40,10 +41,19 @@ class Reader:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connection.name}>"
 
-    async def _frames(self, selection: Selection, depth: Depth = Depth.IMAGES, *, push_times: bool = False) -> Frames:
-        chosen = choose(selection, self._connection.name, self._connection.default)
+    async def _frames(
+        self,
+        selection: Selection,
+        depth: Depth = Depth.IMAGES,
+        *,
+        push_times: bool = False,
+        uncompressed: bool = False,
+    ) -> Frames:
+        chosen = choose(selection, self._connection.pattern, self._connection.default)
         async with self._connection.documents() as source:
             self._scanned = await self._scan(source, chosen, depth=depth, push_times=push_times).run()
+            if uncompressed:
+                await estimate(source, self._scanned, self._connection.concurrency)
         frames = self._framed(self._scanned, chosen.only)
         self.errors = frames.errors
         return frames
@@ -97,7 +107,7 @@ class Reader:
 
     def _one(self, reference: str | None) -> Pattern:
         """Return the one image that is meant."""
-        pattern = Pattern.parse(reference, self._connection.name) if reference else self._connection.default
+        pattern = self._connection.pattern(reference) if reference else self._connection.default
         if pattern is None or not pattern.names_repository or (pattern.tag and not pattern.names_tag):
             raise InvalidReference("Name one image, such as httpd:2-alpine.")
         return pattern if pattern.tag or pattern.digest else Pattern(pattern.repository, "latest")

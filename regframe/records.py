@@ -63,7 +63,8 @@ class Records:
     ``repositories`` keeps the order in which they were listed, with the number of tags where it is known;
     ``document_sizes`` has the bytes of each manifest and index by its digest. ``kept`` are tags that still point where
     an earlier scan found them, and so were not read; ``seen`` is when earlier scans first saw an image, by digest.
-    ``pushed`` is when the registry says that a tag was pushed, by repository and tag.
+    ``pushed`` is when the registry says that a tag was pushed, by repository and tag; ``estimates`` are uncompressed
+    sizes of layers, by digest, where somebody asked for them.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -76,6 +77,7 @@ class Records:
     kept: list[Tag] = field(default_factory=list)
     seen: dict[str, datetime] = field(default_factory=dict)
     pushed: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    estimates: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     failed_documents: dict[str, RegframeError] = field(default_factory=dict)
 
@@ -106,7 +108,7 @@ class Records:
         if isinstance(document, Index):
             for entry in document.manifests:
                 yield from self._needed(entry.digest, seen)
-        elif document is not None and document.config is not None:
+        elif document is not None and document.config is not None and document.embedded_config is None:
             yield document.config.digest
 
     def _images(
@@ -129,7 +131,7 @@ class Records:
         if subject is None and entry is not None:
             subject = entry.annotation(REFERENCE_DIGEST)
         config = manifest.embedded_config
-        if kind == "image" and manifest.config is not None:
+        if config is None and kind == "image" and manifest.config is not None:
             config = self.configs.get(manifest.config.digest)
         platform = _platform(config, entry) if kind == "image" else None
         created = parse_time(config.created) if config else None

@@ -13,6 +13,8 @@ from regframe.errors import InvalidReference, printable
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
+# What engines show as the repository of an image without a name.
+UNNAMED = "<none>"
 
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*\.?|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?")
@@ -38,6 +40,12 @@ def is_tag(text: str) -> bool:
 def is_digest(text: str) -> bool:
     """Return whether the text is a digest such as ``sha256:…``."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def is_qualified(text: str) -> bool:
+    """Return whether the text is a repository's name as places on this machine know it: with its registry, or none."""
+    registry, _, repository = text.partition("/")
+    return text == UNNAMED or (_DOMAIN.fullmatch(registry) is not None and is_repository(repository))
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Reference:
         InvalidReference
             If the text is not a reference.
         """
-        registry, path = _split_registry(text.removeprefix("docker://"))
+        registry, path = split_registry(text.removeprefix("docker://"))
         repository, tag, digest = _split_path(path, text)
         if registry == DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
@@ -83,7 +91,8 @@ class Reference:
         return f"{self.registry}/{self.repository}{tag}{digest}"
 
 
-def _split_registry(text: str) -> tuple[str, str]:
+def split_registry(text: str) -> tuple[str, str]:
+    """Split a reference into its registry, by Docker's rules, and the rest."""
     first, slash, rest = text.partition("/")
     names_registry = first == "localhost" or "." in first or ":" in first or first != first.lower()
     if not slash or not names_registry:
@@ -164,6 +173,44 @@ class Pattern:
             pattern = replace(pattern, repository=f"library/{pattern.repository}")
         return pattern
 
+    @classmethod
+    def parse_local(cls, text: str, *, is_qualified: bool) -> Pattern:
+        """Read a repository as places on this machine know it: perhaps with a registry, a tag or a digest, or a glob.
+
+        Parameters
+        ----------
+        text : str
+            Such as ``localhost/foo:1.0``, ``localhost:5000/httpd``, ``busybox`` or the ID of an image.
+        is_qualified : bool
+            Whether the place knows each image with its registry: ``busybox`` is then ``docker.io/library/busybox``.
+
+        Raises
+        ------
+        InvalidReference
+            If the text is none of these.
+
+        Examples
+        --------
+        >>> str(Pattern.parse_local("busybox:1.36", is_qualified=True))
+        'docker.io/library/busybox:1.36'
+        """
+        if is_digest(text) or _IMAGE_ID.fullmatch(text):
+            return cls(UNNAMED, None, text if ":" in text else f"sha256:{text}")
+        first, slash, path = text.partition("/")
+        has_registry = bool(slash) and first != UNNAMED and ("." in first or ":" in first or first == "localhost")
+        if not has_registry:
+            first, path = "", text
+        if path.partition("@")[0] == UNNAMED:
+            pattern = cls(UNNAMED, None, path.partition("@")[2] or None)
+        else:
+            pattern = cls.parse(path)
+        if has_registry:
+            return replace(pattern, repository=f"{registry_name(first)}/{pattern.repository}")
+        if not is_qualified or pattern.repository.startswith(("*", UNNAMED)):
+            return pattern
+        library = "" if "/" in pattern.repository else "library/"
+        return replace(pattern, repository=f"{DOCKER_HUB}/{library}{pattern.repository}")
+
     @property
     def namespace(self) -> str | None:
         """What a glob's repositories are all below: ``team`` in ``team/*``, ``None`` in ``te*``."""
@@ -195,41 +242,3 @@ class Pattern:
 
 
 EVERYTHING = Pattern("*")
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where to read, and what of it: a registry and perhaps one pattern.
-
-    >>> Target.parse("localhost:5000/httpd:2-alpine").pattern
-    Pattern(repository='httpd', tag='2-alpine', digest=None)
-    """
-
-    registry: str
-    pattern: Pattern | None = None
-    plain_http: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Target:
-        """Read ``localhost:5000``, ``quay.io/team/app``, ``docker://…``, ``https://localhost:5000`` or ``httpd``.
-
-        Without a slash, a host with a dot, ``localhost`` with or without a port, and ``[::1]:5000`` are registries;
-        anything else is an image of Docker Hub. ``name:5000/`` with a slash at its end is always a registry.
-
-        Raises
-        ------
-        InvalidReference
-            If the text is none of these.
-        """
-        plain_http = text.startswith("http://")
-        rest = re.sub(r"^(?:docker|https?)://", "", text)
-        before, at, after = rest.partition("/")[0].rpartition("@")
-        if at and (":" in before or "://" in text) and not re.match(r"sha\d+:", after):
-            raise InvalidReference("A target does not hold a user or password; pass username= and password=.")
-        first, slash, path = rest.partition("/")
-        host = first.partition(":")[0]
-        is_host = host == "localhost" or "." in host or host.startswith("[") or text.startswith(("http://", "https://"))
-        if (slash and not path) or (not slash and is_host):
-            return cls(registry_name(first), None, plain_http)
-        registry, path = _split_registry(rest)
-        return cls(registry, Pattern.parse(path, registry), plain_http)

@@ -15,10 +15,10 @@ from regframe.oci import media_types
 from regframe.oci.config import parse_config
 from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import kind_of_entry, kind_of_manifest
-from regframe.oci.manifest import Index, Manifest, parse_manifest
+from regframe.oci.manifest import Index, Manifest
 from regframe.oci.schema1 import signed_bytes
 from regframe.records import Failure, Records, Tag, is_wanted
-from regframe.reference import EVERYTHING, Pattern, is_repository, is_tag
+from regframe.reference import EVERYTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
 from regframe.sources import Document, Source
 
 # BuildKit makes indexes one deep; a live image with an index in an index has two levels.
@@ -206,7 +206,7 @@ class Scan:
         try:
             namespaces = {glob.namespace or "" for glob in globs}
             async for name in self._source.repositories(() if "" in namespaces else sorted(namespaces)):
-                if not is_repository(name):
+                if not (is_repository(name) or (self._source.is_local and is_qualified(name))):
                     sentence = f"The catalog lists “{printable(name)}”, which is no repository's name."
                     self._fail(Failure(InvalidDocument(sentence, operation="catalog"), printable(name)))
                     continue
@@ -223,7 +223,10 @@ class Scan:
         try:
             async for tag in self._source.tags(repository):
                 count += 1
-                if not is_tag(tag):
+                if self._source.is_local and is_digest(tag):
+                    if any(glob.tag is None for glob in globs):
+                        self._add_all(self._jobs_of_tag(repository, None, tag, listed=True))
+                elif not is_tag(tag):
                     sentence = f"{repository} lists “{printable(tag)}”, which is no tag."
                     self._fail(Failure(InvalidDocument(sentence, operation="tags"), repository, printable(tag)))
                 elif any(glob.matches_tag(tag) for glob in globs):
@@ -280,17 +283,20 @@ class Scan:
         self.progress.documents += 1
         if document.modified is not None:
             self.records.modified.setdefault(document.digest, document.modified)
-        self._keep_manifest(tag.repository, document.digest, document.data, document.media_type, 0)
+        self._keep_manifest(tag.repository, document.digest, document, None, 0)
 
-    def _keep_manifest(self, repository: str, digest: str, data: bytes, media_type: str | None, level: int) -> None:
+    def _keep_manifest(
+        self, repository: str, digest: str, document: Document, media_type: str | None, level: int
+    ) -> None:
         if digest in self.records.manifests:
             manifest = self.records.manifests[digest]
         else:
-            manifest = parse_manifest(data, media_type)
+            manifest = document.parsed(media_type)
             self.records.manifests[digest] = manifest
             # Signatures are no part of what a registry stores of a manifest of Docker's schema 1.
-            stored = signed_bytes(data) if manifest.media_type == media_types.SCHEMA1_SIGNED else data
-            self.records.document_sizes[digest] = len(stored)
+            is_signed = manifest.media_type == media_types.SCHEMA1_SIGNED
+            if stored := signed_bytes(document.data) if is_signed else document.data:
+                self.records.document_sizes[digest] = len(stored)
         self._add_all(self._jobs_below(repository, manifest, level))
 
     def _jobs_below(self, repository: str, manifest: Manifest | Index, level: int) -> Iterable[_Job]:
@@ -325,7 +331,7 @@ class Scan:
                 raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.")
             document = await self._source.manifest(repository, entry)
             # What the index says of it is under the index's digest; what the answer says is under nothing.
-            self._keep_manifest(repository, entry.digest, document.data, entry.media_type or document.media_type, level)
+            self._keep_manifest(repository, entry.digest, document, entry.media_type, level)
             self._succeed(entry.digest)
         except RegframeError as error:
             self._fail_document(entry.digest, error, "manifest")
@@ -383,6 +389,6 @@ class Scan:
 def _image_config(manifest: Manifest) -> Descriptor | None:
     """Return the config that is to be read: an image's own, not what an artifact has in its place."""
     config = manifest.config
-    if config is None or kind_of_manifest(manifest) != "image":
+    if config is None or manifest.embedded_config or kind_of_manifest(manifest) != "image":
         return None
     return config if not config.media_type or config.media_type in media_types.IMAGE_CONFIGS else None

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
-from regframe.reference import Pattern, is_digest, is_repository, is_tag
+from regframe.reference import Pattern, is_digest, is_qualified, is_repository, is_tag
 
 Selection = str | Sequence[str] | pd.DataFrame | None
 """What to read: a reference, a repository, a glob, a list of these, a frame with a ``repository`` column
@@ -24,8 +24,8 @@ class Chosen:
     only: frozenset[str] = frozenset()
 
 
-def choose(selection: Selection, registry: str, default: Pattern | None) -> Chosen:
-    """Read a selection from one registry; ``default`` is what ``None`` means.
+def choose(selection: Selection, read: Callable[[str], Pattern], default: Pattern | None) -> Chosen:
+    """Read a selection from one place, by whose rules ``read`` reads a text; ``default`` is what ``None`` means.
 
     A frame with digests selects exactly these images, also where the tag has moved since.
 
@@ -41,7 +41,7 @@ def choose(selection: Selection, registry: str, default: Pattern | None) -> Chos
     texts = [selection] if isinstance(selection, str) else list(selection)
     if not all(isinstance(text, str) for text in texts):
         raise InvalidReference("A selection is text, a list of texts, or a DataFrame with a column “repository”.")
-    patterns = tuple(Pattern.parse(text, registry) for text in texts)
+    patterns = tuple(read(text) for text in texts)
     return Chosen(patterns or _NOTHING)
 
 
@@ -68,7 +68,7 @@ def _of_frame(frame: pd.DataFrame) -> Chosen:
 
 def _is_exact(pattern: Pattern) -> bool:
     checks: tuple[tuple[Any, Callable[[str], bool]], ...] = (
-        (pattern.repository or "", is_repository),
+        (pattern.repository or "", lambda name: is_repository(name) or is_qualified(name)),
         (pattern.tag, is_tag),
         (pattern.digest, is_digest),
     )

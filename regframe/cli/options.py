@@ -227,7 +227,7 @@ class Access:
 
 def selection(target: str, selected: list[str] | None) -> list[str] | None:
     """Return what to read: what the target names and what was selected besides."""
-    from regframe.reference import Target as ParsedTarget
+    from regframe.target import Target as ParsedTarget
 
     own = ParsedTarget.parse(target).pattern
     return [*([str(own)] if own else []), *selected] if selected else None

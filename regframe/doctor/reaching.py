@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,7 +42,7 @@ async def tls(connection: Connection, host: str) -> AsyncIterator[Finding]:
         yield Finding("TLS", f"{shown.tls_version}, HTTP/2 offered", "good", meaning)
     else:
         yield Finding("TLS", shown.tls_version, "good", "TLS 1.2 and 1.3 are safe.")
-    yield _certificate(shown, is_checked=connection.context.verify_mode != ssl.CERT_NONE)
+    yield _certificate(shown, is_checked=connection.checks_certificates)
     yield _names(shown)
     yield _expiry(shown)
 

@@ -18,7 +18,8 @@ from regframe.oci.digest import is_verifiable
 class Manifest(msgspec.Struct, frozen=True):
     """One image (or artifact): a config and layers.
 
-    Docker's schema 1 has no config of its own; what it says instead is in ``embedded_config``.
+    Docker's schema 1 has no config of its own; what it says instead is in ``embedded_config``, and so is what an engine
+    says. ``uncompressed_sizes`` has the bytes of each layer's tar, where the place knows them; no document says so.
     """
 
     media_type: str
@@ -28,6 +29,7 @@ class Manifest(msgspec.Struct, frozen=True):
     artifact_type: str | None
     subject: Descriptor | None
     embedded_config: ImageConfig | None = None
+    uncompressed_sizes: tuple[int | None, ...] = ()
 
 
 class Index(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from regframe.oci.descriptor import Descriptor
+from regframe.oci.manifest import Index, Manifest, parse_manifest
 from regframe.sources.pace import Allowance
 
 # A manifest above 4 MiB is pushed to some registries and cannot be pulled from others; regclient reads up to 8 MiB.
@@ -21,19 +22,32 @@ class Document:
     Attributes
     ----------
     data : bytes
-        The document's bytes.
+        The document's bytes; none where the place keeps no manifests, as an engine.
     digest : str
-        Their digest.
+        Their digest. Of an image of which an engine does not know it, the image ID.
     media_type : str or None
         What the place said that the document is.
     modified : datetime or None
         When the place says that it last changed.
+    known : Manifest or None
+        What the place knows of the image, where that is more than the bytes say.
     """
 
     data: bytes
     digest: str
     media_type: str | None = None
     modified: datetime | None = None
+    known: Manifest | None = None
+
+    def parsed(self, media_type: str | None = None) -> Manifest | Index:
+        """Return what the document says; the media type is what another document says that it is.
+
+        Raises
+        ------
+        InvalidDocument
+            If the bytes are no manifest and no index.
+        """
+        return self.known or parse_manifest(self.data, media_type or self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,13 @@ class Source(Protocol):
     """A place that holds images. Everything to the right of ``sources`` knows only this."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a place on this machine.
+
+        There a registry may stand before a repository's name, and images without a tag are listed by their digest.
+        """
+
+    @property
     def allowance(self) -> Allowance | None:
         """What the place last said of its rate limit, if it has one and has said anything."""
 
@@ -82,3 +103,6 @@ class Source(Protocol):
 
     async def blob(self, repository: str, descriptor: Descriptor) -> bytes:
         """Return a blob of at most ``DOCUMENT_LIMIT`` bytes, which have the descriptor's digest."""
+
+    async def end_of_blob(self, repository: str, descriptor: Descriptor, count: int) -> bytes | None:
+        """Return a blob's last bytes, which cannot be checked; ``None`` where the place gives only whole blobs."""

@@ -326,6 +326,11 @@ class CachedSource:
         self._head_first = head_first
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a place on this machine."""
+        return self._source.is_local
+
+    @property
     def allowance(self) -> Allowance | None:
         """What the source last said of its rate limit."""
         return self._source.allowance
@@ -368,3 +373,7 @@ class CachedSource:
             data = await self._source.blob(repository, descriptor)
             self._documents.put(descriptor.digest, data)
         return data
+
+    async def end_of_blob(self, repository: str, descriptor: Descriptor, count: int) -> bytes | None:
+        """Return a blob's last bytes."""
+        return await self._source.end_of_blob(repository, descriptor, count)

@@ -40,6 +40,8 @@ _DOCKER_HUB_HOST = "registry-1.docker.io"
 PAGE_LIMIT = 32 * 1024 * 1024
 # The most that ECR and CNCF Distribution give; quay gives 100; some take no number at all.
 PAGE_SIZES = (1000, 100, None)
+# What is left of an answer that should be a few bytes: an error's sentence, and not a layer.
+_ERROR_LIMIT = 64 * 1024
 # Ten times what the largest public repository has; a list that goes on is not an honest one.
 _MOST_PAGES = 10_000
 _MOST_NAMES = 2_000_000
@@ -101,6 +103,11 @@ class RegistrySource:
     def requests(self) -> Mapping[str, int]:
         """How many requests were made so far, by method; what had to be tried again counts once."""
         return self._transport.requests
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a place on this machine: no."""
+        return False
 
     @property
     def allowance(self) -> Allowance | None:
@@ -243,6 +250,28 @@ class RegistrySource:
             raise self.failure(response, "blob", f"{self.name} has no blob {descriptor.digest} in {repository}")
         self._check(response, response.content, descriptor.digest, "blob")
         return response.content
+
+    async def end_of_blob(self, repository: str, descriptor: Descriptor, count: int) -> bytes | None:
+        """Return a blob's last bytes by a range request (RFC 9110, section 14); these cannot be checked.
+
+        ``None`` is no answer: the registry takes no ranges.
+
+        Raises
+        ------
+        NotFound
+            If the repository has no such blob.
+        """
+        path = f"/v2/{repository}/blobs/{descriptor.digest}"
+        headers = {"Range": f"bytes=-{count}"}
+        try:
+            response = await self.ask(path, "blob", repository, pull(repository), headers, limit=_ERROR_LIMIT)
+        except TooLarge:
+            return None
+        if response.status_code == 206:
+            return response.content[-count:]
+        if response.status_code in {200, 416}:
+            return None
+        raise self.failure(response, "blob", f"{self.name} has no blob {descriptor.digest} in {repository}")
 
     async def _pages(self, path: str, operation: str, repository: str, scope: str) -> AsyncIterator[_Page]:
         sizes = iter(PAGE_SIZES)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import regframe as rf
-from regframe.reference import Pattern, Reference, Target
+from regframe.reference import Pattern, Reference
+from regframe.target import Target
 
 DIGEST = "sha256:" + 64 * "a"
 

@@ -15,9 +15,9 @@ PACKAGE = Path(rf.__file__).parent
 # From left to right; nothing imports from its right.
 ROOMS = (
     ("errors", "version"),
-    ("reference", "oci"),
+    ("reference", "oci", "target"),
     ("sources",),
-    ("records", "scan", "progress", "skopeo"),
+    ("records", "scan", "uncompressed", "progress", "skopeo"),
     ("frames", "selection"),
     ("resume", "plan", "connection", "inventory"),
     ("doctor", "referrers", "reader", "aio", "registry"),

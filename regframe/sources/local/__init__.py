@@ -1,0 +1,48 @@
+"""Places on this machine: engines, stores, layouts and archives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from anyio.to_thread import run_sync
+
+from regframe.sources.local.directory import DirectorySource
+from regframe.sources.local.docker_archive import DockerArchiveSource
+from regframe.sources.local.files import Archive, Folder
+from regframe.sources.local.layout import LayoutSource
+from regframe.sources.local.listed import ListedSource
+from regframe.target import Place
+
+__all__ = ["ListedSource", "open_place"]
+
+
+@asynccontextmanager
+async def open_place(place: Place, seconds: float) -> AsyncIterator[ListedSource]:
+    """Open a place on this machine, and close it at the end.
+
+    Parameters
+    ----------
+    place : Place
+        Which one.
+    seconds : float
+        How long to wait for an engine's connection, and for each part of its answers.
+
+    Raises
+    ------
+    RegframeError
+        If there is no such place, or it cannot be read.
+    """
+    # A compressed archive is read to its end: meanwhile the event loop goes on.
+    yield await run_sync(_read, place, abandon_on_cancel=True)
+
+
+def _read(place: Place) -> ListedSource:
+    path = Path(place.path).expanduser()
+    if place.transport == "dir":
+        return DirectorySource(Folder(path, "folder that skopeo wrote"), place)
+    if place.transport == "oci":
+        return LayoutSource(Folder(path, "image layout"), place)
+    archive = Archive(path)
+    return LayoutSource(archive, place) if place.transport == "oci-archive" else DockerArchiveSource(archive, place)
