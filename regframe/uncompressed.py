@@ -69,12 +69,7 @@ def _layers_to_ask_for(records: Records) -> Iterator[tuple[str, str | None, Desc
                     continue
                 seen.add(layer.digest)
                 announced = layer.annotation(_ESTARGZ_ANNOTATION) or ""
-                if (
-                    announced.isascii()
-                    and announced.isdigit()
-                    and len(announced) < 20
-                    and int(announced) <= _MOST_BYTES
-                ):
+                if _COUNT.fullmatch(announced):
                     records.estimates[layer.digest] = int(announced)
                 elif compression(layer.media_type) == "gzip" and is_stored(layer.media_type):
                     yield tag.repository, tag.tag, layer
