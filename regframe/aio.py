@@ -7,15 +7,16 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from regframe.comparison import pulled
 from regframe.connection import parse_platforms
 from regframe.doctor import Doctor
-from regframe.errors import InvalidDocument, InvalidReference, printable
+from regframe.errors import ConfigurationError, InvalidDocument, InvalidReference, NoConnection, NotFound, printable
 from regframe.frames import frame
 from regframe.inventory import Inventory
 from regframe.plan import Rehearsal, planned, without_rehearsal
 from regframe.reader import Reader
 from regframe.records import Records
-from regframe.reference import is_repository
+from regframe.reference import EVERYTHING, is_repository
 from regframe.referrers import ReferrerSearch
 from regframe.resume import check, covered, joined
 from regframe.scan import Depth
@@ -23,6 +24,7 @@ from regframe.selection import Selection, choose
 from regframe.skopeo import inspected, this_platform
 from regframe.sources.cache import DocumentCache
 from regframe.sources.pace import Allowance
+from regframe.target import ENGINES
 
 
 class AsyncRegistry(Reader):
@@ -375,8 +377,9 @@ class AsyncRegistry(Reader):
         """
         wanted = parse_platforms(platform) if platform else self._connection.platforms
         async with self._connection.documents() as source:
-            pattern = self._one(reference)
-            fields = await inspected(source, self._connection.name, pattern, wanted[0] if wanted else this_platform())
+            pattern = await self._one(reference, source)
+            name = self._connection.full_name(pattern)
+            fields = await inspected(source, name, pattern, wanted[0] if wanted else this_platform())
         return pd.Series(fields, name=str(pattern), dtype="object")
 
     async def referrers(self, reference: str | None = None, *, artifact_type: str | None = None) -> pd.DataFrame:
@@ -410,8 +413,8 @@ class AsyncRegistry(Reader):
         --------
         >>> registry.referrers("team/app:1.0")[["kind", "predicate_type", "found_by"]]  # doctest: +SKIP
         """
-        pattern = self._one(reference)
         async with self._connection.opened() as (source, documents):
+            pattern = await self._one(reference, source)
             search = ReferrerSearch(source, documents, pattern.repository, artifact_type, self._connection.concurrency)
             rows = await search.rows(pattern.digest or pattern.tag or "latest")
         self._scanned = Records(failures=search.failures)
@@ -422,6 +425,69 @@ class AsyncRegistry(Reader):
             self._warn(stacklevel=3)
         return frame("referrers", rows)
 
+    async def pulled(self, local: AsyncRegistry | str | pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return which of this registry's tags are on this machine already, and which of those are out of date.
+
+        Only these tags are asked for. What the registry no longer has is a row, and no error.
+
+        Parameters
+        ----------
+        local : Registry, str or DataFrame, optional
+            Where to look: a place such as ``"podman:"``, or a frame of images of one; without it Docker's engine, or
+            Podman's where that does not answer. What counts are the images named after this registry.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``repository``, ``tag``, ``platform``, ``state`` (current, out of date, ahead if the one here is newer, gone
+            from the registry; missing where it could not be read), and ``digest``, ``config_digest`` and ``created``,
+            each ``_here`` and ``_there``.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no engine on this machine.
+
+        Examples
+        --------
+        >>> found = rf.Registry("localhost:5000").pulled("podman:")  # doctest: +SKIP
+        >>> found[found["state"] == "out of date"]                   # doctest: +SKIP
+        """
+        here = local if isinstance(local, pd.DataFrame) else await self._images_here(local)
+        default = self._connection.default or EVERYTHING
+        names = here["repository"].str.removeprefix(f"{self._connection.name}/")
+        is_meant = here["tag"].notna() & (names != here["repository"]) & names.map(default.matches_repository)
+        here = here[is_meant & here["tag"].map(default.matches_tag, na_action="ignore").eq(True)]
+        tags = (here.assign(repository=names)[["repository", "tag"]]).drop_duplicates()
+        chosen = choose(tags, self._connection.pattern, None)
+        async with self._connection.documents() as source:
+            records = await self._scan(source, chosen, strict=False).run()
+        records.failures = [failure for failure in records.failures if not isinstance(failure.error, NotFound)]
+        self._scanned = records
+        frames = self._framed(records, chosen.only)
+        self.errors = frames.errors
+        if self._connection.strict or (frames.images.empty and len(tags)):
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=3)
+        found = pulled(here, frames.images, self._connection.name)
+        failed = found.merge(frames.errors[["repository", "tag"]].drop_duplicates(), how="left", indicator=True)
+        return found.assign(state=found["state"].where(failed["_merge"] == "left_only"))
+
+    async def _images_here(self, local: AsyncRegistry | str | None) -> pd.DataFrame:
+        """Return the images of a place on this machine, or of the first engine that answers."""
+        if isinstance(local, AsyncRegistry):
+            return await local.images()
+        for target in [local] if local else [f"{engine}:" for engine in ENGINES]:
+            try:
+                return await AsyncRegistry(self._connection.beside(target)).images()
+            except (ConfigurationError, NoConnection):
+                if local:
+                    raise
+        raise ConfigurationError(
+            'No container engine answers on this machine; name a place, such as pulled("containers-storage:").'
+        )
+
     async def manifest(self, reference: str | None = None) -> dict[str, Any]:
         """Return the manifest or the index that a reference means: the document itself.
 
@@ -430,8 +496,8 @@ class AsyncRegistry(Reader):
         NotFound
             If there is none.
         """
-        pattern = self._one(reference)
         async with self._connection.place() as source:
+            pattern = await self._one(reference, source)
             document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
         try:
             return msgspec.json.decode(document.data, type=dict[str, Any])

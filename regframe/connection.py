@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 
-from regframe.errors import ConfigurationError, InvalidReference, Unsupported
+from regframe.errors import ConfigurationError, InvalidReference, Unsupported, printable
 from regframe.oci.descriptor import Platform
 from regframe.reference import DOCKER_HUB, Pattern
 from regframe.sources import Source
@@ -76,6 +76,19 @@ class Connection:
             ),
         )
 
+    def beside(self, target: str) -> Connection:
+        """Return how a place on this machine is reached, with the same limits.
+
+        Raises
+        ------
+        InvalidReference
+            If the target is a registry.
+        """
+        parsed = Target.parse(target)
+        if parsed.place is None:
+            raise InvalidReference(f"“{printable(target)}” is no place on this machine; one is podman: or oci:folder.")
+        return replace(self, name=parsed.registry, default=parsed.pattern, platforms=(), reach=parsed.place)
+
     @property
     def cache(self) -> Path | None:
         """The file of the document cache; what is on this machine needs none."""
@@ -100,6 +113,22 @@ class Connection:
             If the text is none of these.
         """
         return self.reach.pattern(text) if isinstance(self.reach, Place) else Pattern.parse(text, self.name)
+
+    @property
+    def target(self) -> str:
+        """The registry or the place with what is read of it, as a user may write it."""
+        if self.default is None:
+            return self.name
+        separator = "" if self.name.endswith(":") or self.name.endswith("]") else ":"
+        return (
+            f"{self.name}{separator}{self.default}" if isinstance(self.reach, Place) else f"{self.name}/{self.default}"
+        )
+
+    def full_name(self, pattern: Pattern) -> str:
+        """Return a repository's name as errors and skopeo have it: with its registry, where it has one."""
+        if not isinstance(self.reach, Place):
+            return f"{self.name}/{pattern.repository}"
+        return pattern.repository if self.reach.has_qualified_names else ""
 
     @asynccontextmanager
     async def source(self) -> AsyncIterator[HostedSource]:

@@ -33,6 +33,16 @@ TIME: Final = "datetime64[us, UTC]"
 _TAG = {"repository": TEXT, "tag": TEXT}
 _IMAGE = {**_TAG, "digest": TEXT, "platform": CATEGORY}
 
+_PLATFORM = {**_TAG, "platform": CATEGORY}
+_BOTH_SIDES = {
+    "digest_here": TEXT,
+    "digest_there": TEXT,
+    "config_digest_here": TEXT,
+    "config_digest_there": TEXT,
+    "created_here": TIME,
+    "created_there": TIME,
+}
+
 SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "repositories": {"repository": TEXT, "tags": COUNT},
@@ -126,6 +136,8 @@ OTHER_SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "found_by": CATEGORY,
             "annotations": TEXT,
         },
+        "comparison": {**_PLATFORM, "state": CATEGORY, "newer": CATEGORY, **_BOTH_SIDES},
+        "pulled": {**_PLATFORM, "state": CATEGORY, **_BOTH_SIDES},
         "doctor": {"check": TEXT, "result": TEXT, "verdict": CATEGORY, "meaning": TEXT},
     }
 )

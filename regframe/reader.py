@@ -12,7 +12,7 @@ from regframe.errors import InvalidReference, RegframeWarning
 from regframe.frames import Frames, frame, frames_of
 from regframe.inventory import Inventory
 from regframe.records import Records
-from regframe.reference import Pattern
+from regframe.reference import Pattern, is_digest
 from regframe.resume import first_seen, known_tags
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
@@ -105,9 +105,20 @@ class Reader:
         for error in [*failures, *self._scanned.failed_documents.values()]:
             raise error
 
-    def _one(self, reference: str | None) -> Pattern:
-        """Return the one image that is meant."""
+    async def _one(self, reference: str | None, source: Source) -> Pattern:
+        """Return the one image that is meant; without a reference, the only one of a place on this machine."""
         pattern = self._connection.pattern(reference) if reference else self._connection.default
+        if pattern is None and source.is_local:
+            pattern = await _only_image(source)
         if pattern is None or not pattern.names_repository or (pattern.tag and not pattern.names_tag):
             raise InvalidReference("Name one image, such as httpd:2-alpine.")
         return pattern if pattern.tag or pattern.digest else Pattern(pattern.repository, "latest")
+
+
+async def _only_image(source: Source) -> Pattern | None:
+    found = [(repository, tag) async for repository in source.repositories() async for tag in source.tags(repository)]
+    if len(found) > 1:
+        raise InvalidReference(f"There are {len(found):,} images; name one of them, such as {':'.join(found[0])}.")
+    for repository, tag in found:
+        return Pattern(repository, digest=tag) if is_digest(tag) else Pattern(repository, tag)
+    return None

@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
 from regframe.aio import AsyncRegistry
@@ -24,7 +25,7 @@ _POLL_SECONDS = 0.1
 
 
 class Registry:
-    """A container registry, as DataFrames.
+    """A container registry, or another place that holds images, as DataFrames.
 
     Calls block, and work in a script, in a notebook (where an event loop already runs) and from several threads.
     Each opens its connections and closes them; an interrupt stops it and leaves none behind.
@@ -34,6 +35,9 @@ class Registry:
     target : str
         The registry, such as ``"localhost:5000"``, ``"quay.io"`` or ``"docker.io"``; an image or a repository
         (``"localhost:5000/httpd:2-alpine"``) is then what the methods read when they are given no selection.
+        Or a place on this machine: ``"docker-daemon:"``, ``"podman:"``, ``"containers-storage:"``, ``"oci:folder"``,
+        ``"oci-archive:file"``, ``"docker-archive:file"``, ``"dir:folder"``, each perhaps with an image after it, as
+        skopeo has it; a repository's name there begins with its registry.
     username, password : str, optional
         Who you are. Without them, what ``docker login``, ``podman login`` or ``skopeo login`` stored is used.
     token : str, optional
@@ -114,8 +118,7 @@ class Registry:
         self.errors = frame("errors")
 
     def __repr__(self) -> str:
-        default = self._connection.default
-        return f"Registry({f'{self.name}/{default}' if default else self.name!r})"
+        return f"Registry({self._connection.target!r})"
 
     @property
     def name(self) -> str:
@@ -175,3 +178,10 @@ class Registry:
     inspect = _blocking(AsyncRegistry.inspect)
     manifest = _blocking(AsyncRegistry.manifest)
     referrers = _blocking(AsyncRegistry.referrers)
+    _pulled = _blocking(AsyncRegistry.pulled)
+
+    @wraps(AsyncRegistry.pulled)
+    def pulled(  # noqa: D102 -- the coroutine's
+        self, local: Registry | AsyncRegistry | str | pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        return self._pulled(local.aio if isinstance(local, Registry) else local)

@@ -14,10 +14,11 @@ from regframe.errors import InvalidDocument, NotFound
 from regframe.oci.config import ExecutionParameters, parse_config
 from regframe.oci.descriptor import Platform
 from regframe.oci.kind import artifact_type, kind_of_entry
-from regframe.oci.manifest import Index, parse_manifest
+from regframe.oci.manifest import Index, Manifest, parse_manifest
+from regframe.oci.media_types import SCHEMA1_SIGNED
 from regframe.reference import Pattern
 from regframe.scan import DEEPEST_INDEX
-from regframe.sources import Source
+from regframe.sources import Document, Source
 
 _GO_ARCHITECTURES = {
     "x86_64": "amd64",
@@ -37,8 +38,19 @@ def this_platform() -> Platform:
     return Platform(system, _GO_ARCHITECTURES.get(name, name))
 
 
-async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Platform) -> dict[str, Any]:
-    """Return the object that ``skopeo inspect docker://…`` prints as JSON.
+async def inspected(source: Source, name: str, pattern: Pattern, wanted: Platform) -> dict[str, Any]:
+    """Return the object that ``skopeo inspect`` prints as JSON.
+
+    Parameters
+    ----------
+    source : Source
+        Where the image is.
+    name : str
+        The repository's name, with its registry; nothing where images have none.
+    pattern : Pattern
+        The image.
+    wanted : Platform
+        Which image of an index.
 
     Raises
     ------
@@ -47,7 +59,8 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
     """
     repository = pattern.repository
     top = await source.manifest(repository, pattern.digest or pattern.tag or "latest")
-    document, manifest = top, parse_manifest(top.data, top.media_type)
+    image = f"{name or repository}{str(pattern).removeprefix(repository)}"
+    manifest = _as_written(top)
     for _ in range(DEEPEST_INDEX):
         if not isinstance(manifest, Index):
             break
@@ -57,41 +70,47 @@ async def inspected(source: Source, registry: str, pattern: Pattern, wanted: Pla
             if kind_of_entry(entry) is None and (entry.platform is None or entry.platform.matches(wanted))
         ]
         if not matching:
-            raise NotFound(
-                f"{registry}/{pattern} has no image for {wanted}; platform= names another.", operation="inspect"
-            )
-        document = await source.manifest(repository, matching[0])
-        manifest = parse_manifest(document.data, document.media_type)
+            raise NotFound(f"{image} has no image for {wanted}; platform= names another.", operation="inspect")
+        manifest = _as_written(await source.manifest(repository, matching[0]))
     if isinstance(manifest, Index):
         raise InvalidDocument(f"The index holds indexes more than {DEEPEST_INDEX} deep.", operation="inspect")
     config = manifest.embedded_config
     if config is None:
         if manifest.config is None or artifact_type(manifest):
-            raise InvalidDocument(f"{registry}/{pattern} is no image, so there is nothing to inspect; see manifest().")
+            raise InvalidDocument(f"{image} is no image, so there is nothing to inspect; see manifest().")
         config = parse_config(await source.blob(repository, manifest.config))
     run = config.config or ExecutionParameters()
     # Of all manifests only those of schema 1 say which tag they are.
-    tag = {"Tag": pattern.tag} if manifest.embedded_config else {}
-    return {"Name": f"{registry}/{repository}", **tag} | {
-        "Digest": top.digest,
-        "RepoTags": [tag async for tag in source.tags(repository)],
-        "Created": _go_time(config.created),
-        "DockerVersion": config.docker_version or "",
-        "Labels": _sorted(run.labels),
-        "Architecture": config.architecture,
-        "Os": config.os,
-        "Layers": [layer.digest for layer in manifest.layers],
-        "LayersData": [
-            {
-                "MIMEType": layer.media_type,
-                "Digest": layer.digest,
-                "Size": -1 if layer.size is None else layer.size,
-                "Annotations": _sorted(layer.annotations),
-            }
-            for layer in manifest.layers
-        ],
-        "Env": run.env,
-    }
+    tag = {"Tag": pattern.tag} if manifest.media_type == SCHEMA1_SIGNED else {}
+    return (
+        ({"Name": name} if name else {})
+        | tag
+        | {
+            "Digest": top.digest,
+            "RepoTags": [] if source.is_local else [tag async for tag in source.tags(repository)],
+            "Created": _go_time(config.created),
+            "DockerVersion": config.docker_version or "",
+            "Labels": _sorted(run.labels),
+            "Architecture": config.architecture,
+            "Os": config.os,
+            "Layers": [layer.digest for layer in manifest.layers],
+            "LayersData": [
+                {
+                    "MIMEType": layer.media_type,
+                    "Digest": layer.digest,
+                    "Size": -1 if layer.size is None else layer.size,
+                    "Annotations": _sorted(layer.annotations),
+                }
+                for layer in manifest.layers
+            ],
+            "Env": run.env,
+        }
+    )
+
+
+def _as_written(document: Document) -> Manifest | Index:
+    """Return what a document says of itself, whatever else the place knows; an engine has no documents."""
+    return document.parsed() if not document.data else parse_manifest(document.data, document.media_type)
 
 
 def _sorted(texts: dict[str, str] | None) -> dict[str, str] | None:

@@ -15,6 +15,8 @@ from regframe.reference import Pattern, is_repository, is_tag, registry_name, sp
 
 Transport = Literal["docker-daemon", "podman", "containers-storage", "oci", "oci-archive", "docker-archive", "dir"]
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
+# In the order in which they are looked for where none is named.
+ENGINES: tuple[Transport, ...] = ("docker-daemon", "podman")
 _FILES = frozenset({"oci", "oci-archive", "docker-archive", "dir"})
 _NAMES_IMAGES_BY_REGISTRY = frozenset({"docker-daemon", "podman", "containers-storage", "docker-archive"})
 _SUFFIXES = re.compile(r"(?:\.tar)?(?:\.(?:gz|bz2|xz|zst|tgz))?$")

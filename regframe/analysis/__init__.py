@@ -4,6 +4,7 @@ from regframe.analysis.bases import bases
 from regframe.analysis.compare import diff
 from regframe.analysis.drift import drift, tag_history
 from regframe.analysis.growth import growth
+from regframe.analysis.places import compare
 from regframe.analysis.platforms import platforms
 from regframe.analysis.reclaimable import reclaimable
 from regframe.analysis.releases import aliases, cadence, releases
@@ -17,6 +18,7 @@ __all__ = [
     "aliases",
     "bases",
     "cadence",
+    "compare",
     "diff",
     "drift",
     "growth",
