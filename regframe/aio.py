@@ -454,10 +454,17 @@ class AsyncRegistry(Reader):
         >>> found[found["state"] == "out of date"]                   # doctest: +SKIP
         """
         here = local if isinstance(local, pd.DataFrame) else await self._images_here(local)
+        here = here.reset_index(drop=True)
         default = self._connection.default or EVERYTHING
         names = here["repository"].str.removeprefix(f"{self._connection.name}/")
-        is_meant = here["tag"].notna() & (names != here["repository"]) & names.map(default.matches_repository)
-        here = here[is_meant & here["tag"].map(default.matches_tag, na_action="ignore").eq(True)]
+        is_meant = [
+            name != repository
+            and isinstance(tag, str)
+            and default.matches_repository(name)
+            and default.matches_tag(tag)
+            for name, repository, tag in zip(names, here["repository"], here["tag"], strict=True)
+        ]
+        here = here[pd.Series(is_meant, index=here.index, dtype=bool)]
         tags = (here.assign(repository=names)[["repository", "tag"]]).drop_duplicates()
         chosen = choose(tags, self._connection.pattern, None)
         async with self._connection.documents() as source:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from regframe.errors import InvalidReference
-from regframe.frames import CATEGORY, OTHER_SCHEMAS, TEXT
+from regframe.frames import CATEGORY, OTHER_SCHEMAS, TEXT, frame
 from regframe.version import tag_order
 
 _KEY = ["repository", "tag", "platform"]
@@ -39,7 +39,9 @@ def compared(here: pd.DataFrame, there: pd.DataFrame, registries: tuple[str, ...
     InvalidReference
         If one of the frames is no frame of images.
     """
-    sides = [_side(frame, registries) for frame in (here, there)]
+    if here.empty and there.empty:
+        return frame("comparison")
+    sides = [_side(images, registries) for images in (here, there)]
     found = sides[0].merge(sides[1], how="outer", on=_KEY, suffixes=("_here", "_there"), indicator=True)
     same_digest = _equal(found, "digest_here", "digest_there") | _equal(found, "digest_here", "index_digest_there")
     same_digest |= _equal(found, "index_digest_here", "digest_there")
@@ -69,7 +71,7 @@ def _side(images: pd.DataFrame, registries: tuple[str, ...]) -> pd.DataFrame:
         raise InvalidReference(f"A frame of images is what images() returns; this one has no column “{lacking[0]}”.")
     # Attestations in an index belong to its images, and have no platform that would tell them apart.
     images = images[(images["kind"] != "attestation") | images["index_digest"].isna()]
-    side = images[[*_KEY, *_KEPT]].astype({"platform": TEXT})
+    side = images[[*_KEY, *_KEPT]].astype({"platform": TEXT}).reset_index(drop=True)
     side["platform"] = side["platform"].replace(_IMPLIED_VARIANTS)
     side["tag"] = side["tag"].fillna(side["index_digest"]).fillna(side["digest"]).fillna(side["config_digest"])
     names = side["repository"]

@@ -235,6 +235,10 @@ class Pattern:
         """Return whether the tag is meant."""
         return self.tag is None or fnmatchcase(tag, self.tag)
 
+    def matches(self, repository: str, tag: str) -> bool:
+        """Return whether a repository's tag is meant."""
+        return self.matches_repository(repository) and self.matches_tag(tag)
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""

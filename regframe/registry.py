@@ -180,8 +180,9 @@ class Registry:
     referrers = _blocking(AsyncRegistry.referrers)
     _pulled = _blocking(AsyncRegistry.pulled)
 
-    @wraps(AsyncRegistry.pulled)
     def pulled(  # noqa: D102 -- the coroutine's
         self, local: Registry | AsyncRegistry | str | pd.DataFrame | None = None
     ) -> pd.DataFrame:
         return self._pulled(local.aio if isinstance(local, Registry) else local)
+
+    pulled.__doc__ = AsyncRegistry.pulled.__doc__

@@ -94,12 +94,20 @@ def images(access: Access, output: Output, target: Target, selected: Selected = 
 
 @app.command()
 @command
-def layers(access: Access, output: Output, target: Target, selected: Selected = None) -> None:
+def layers(
+    access: Access,
+    output: Output,
+    target: Target,
+    selected: Selected = None,
+    uncompressed: Annotated[
+        bool, typer.Option("--uncompressed", help="Estimate uncompressed sizes, at a request for each layer.")
+    ] = False,
+) -> None:
     """List the layers of images, and the steps that made them.
 
     Example: regframe layers localhost:5000/httpd:2-alpine
     """
-    _read("layers", access, output, target, selected)
+    _read("layers", access, output, target, selected, uncompressed=uncompressed)
 
 
 @app.command()

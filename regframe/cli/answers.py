@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regframe.cli.options import Access, One, Selected, Target, command, end, selection, taken
+from regframe.cli.options import Access, One, Selected, Target, command, end, registry_of, selection, taken
 from regframe.cli.output import Output
 
 if TYPE_CHECKING:
@@ -119,6 +119,40 @@ def drift(access: Access, output: Output, target: Source, other: Other) -> None:
 
 
 @command
+def compare(access: Access, output: Output, here: Source, there: Other) -> None:
+    """Compare two places: which images are the same.
+
+    Example: regframe compare podman: localhost:5000/team/app
+    """
+    import regframe as rf
+
+    output.check()
+    left, right = _both(access, here, there)
+    output.write_frame("comparison", rf.compare(left, right))
+    end(left.errors if len(left.errors) else right.errors)
+
+
+@command
+def pulled(
+    access: Access,
+    output: Output,
+    target: Target,
+    local: Annotated[
+        str | None,
+        typer.Option(metavar="PLACE", help="Where to look: podman:, containers-storage:; else the engine."),
+    ] = None,
+) -> None:
+    """Say which of a registry's tags are on this machine.
+
+    Example: regframe pulled localhost:5000 --local podman:
+    """
+    output.check()
+    registry = access.registry(target)
+    output.write_frame("pulled", registry.pulled(local))
+    end(registry.errors)
+
+
+@command
 def plan(
     access: Access,
     output: Output,
@@ -183,7 +217,11 @@ def limits(access: Access, output: Output, target: Target) -> None:
     output.write_fields(dict(found.astype(object).where(found.notna(), None)))
 
 
-COMMANDS = (storage, reclaimable, releases, aliases, growth, bases, diff, drift, plan, doctor, referrers, limits)
+COMMANDS = (
+    storage, reclaimable, releases, aliases, growth, bases,
+    diff, drift, compare, pulled,
+    plan, doctor, referrers, limits,
+)  # fmt: skip
 
 
 def _answer(name: str, access: Access, output: Output, target: str, selected: list[str] | None, ask: Any) -> None:
@@ -200,7 +238,17 @@ def _compare(name: str, access: Access, output: Output, target: str, other: str)
     import regframe as rf
 
     output.check()
-    before, after = taken(access, target), taken(access, other)
-    compare = rf.diff if name == "diff" else rf.drift
-    output.write_frame(name, compare(before, after))
+    before, after = _both(access, target, other)
+    difference = rf.diff if name == "diff" else rf.drift
+    output.write_frame(name, difference(before, after))
     end(before.errors if len(before.errors) else after.errors)
+
+
+def _both(access: Access, one: str, other: str) -> tuple[Inventory, Inventory]:
+    """Return the inventories of two targets; a password that was given goes to one registry only."""
+    if access.username and len(registries := {name for target in (one, other) if (name := registry_of(target))}) > 1:
+        raise typer.BadParameter(
+            f"it would go to {' and to '.join(sorted(registries))}; use docker, podman or skopeo login for both.",
+            param_hint="--username",
+        )
+    return taken(access, one), taken(access, other)

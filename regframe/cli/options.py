@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regframe.errors import RegframeError, printable
+from regframe.target import is_transport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +110,14 @@ def _refuse_password(value: str | None) -> None:
         )
 
 
+@cache
+def _line_of_stdin() -> str:
+    """Return the first line of standard input, however many targets are read with it."""
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 def _without_password(target: str) -> str:
-    if _USER_AND_PASSWORD.match(target):
+    if _USER_AND_PASSWORD.match(target) and not is_transport(target.partition(":")[0]):
         raise typer.BadParameter(
             "it does not hold a user or a password; give --username with --password-stdin or REGFRAME_PASSWORD."
         )
@@ -120,7 +128,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="The registry, or what is in it: localhost:5000, localhost:5000/httpd, localhost:5000/httpd:2-alpine.",
+        help="The registry, or what is in it: localhost:5000, localhost:5000/httpd, localhost:5000/httpd:2-alpine. "
+        "Or a place on this machine: docker-daemon:, podman:, oci:FOLDER, docker-archive:FILE:IMAGE, …",
         callback=_without_password,
         show_default=False,
     ),
@@ -191,7 +200,7 @@ class Access:
         if self.password_stdin:
             if not self.username:
                 raise typer.BadParameter("it goes with --username.", param_hint="--password-stdin")
-            password = sys.stdin.readline().rstrip("\r\n")
+            password = _line_of_stdin()
         if password and not self.username:
             raise typer.BadParameter("it goes with --username or REGFRAME_USERNAME.", param_hint="REGFRAME_PASSWORD")
         if self.username and not password:
@@ -207,7 +216,8 @@ class Access:
         # pandas takes a second to load: whoever asks for help does not wait for it.
         from regframe.registry import Registry
 
-        username, password = self._credentials()
+        # Credentials that are set in the environment are no reason to refuse a place on this machine.
+        username, password = self._credentials() if registry_of(target) else (None, None)
         return Registry(
             target,
             username=username,
@@ -223,6 +233,16 @@ class Access:
             progress=self.progress,
             cache=not self.no_cache,
         )
+
+
+def registry_of(target: str) -> str | None:
+    """Return the registry that a target names; no place on this machine is one."""
+    from regframe.target import Target as ParsedTarget
+
+    if (Path(target) / "inventory.json").is_file():
+        return None
+    parsed = ParsedTarget.parse(target)
+    return None if parsed.place else parsed.registry
 
 
 def selection(target: str, selected: list[str] | None) -> list[str] | None:

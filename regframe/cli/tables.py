@@ -55,21 +55,23 @@ _SHOWN = {
     "tags": _Shown("tag", "repository tag kind media_type digest", "media_type digest kind", above="repository"),
     "images": _Shown(
         "image",
-        "repository tag platform layers size released_at released_source digest",
+        "repository tag platform layers size uncompressed_size released_at released_source digest",
         "released_source layers digest released_at",
         above="repository tag",
     ),
     "layers": _Shown(
         "layer",
-        "repository tag platform position layer_digest size compression stored created created_by",
+        "repository tag platform position layer_digest size uncompressed_size compression stored created created_by",
         "stored compression created layer_digest",
     ),
     "history": _Shown(
         "step",
-        "repository tag platform step size layer_digest created created_by",
+        "repository tag platform step size uncompressed_size layer_digest created created_by",
         "layer_digest created",
     ),
     "config": _Shown("setting", "repository tag platform section name value"),
+    "comparison": _Shown("image", "repository tag platform state newer created_here created_there", above="repository"),
+    "pulled": _Shown("image", "repository tag platform state created_here created_there", above="repository"),
 }
 
 
@@ -266,7 +268,10 @@ def _counts(name: str, row: str, frame: pd.DataFrame) -> str:
     if name == "layers":
         once = frame.drop_duplicates("layer_digest")
         distinct = "" if len(once) == len(frame) else f"; {len(once):,} distinct"
-        counted += f"{distinct}, {size(int(once.loc[once['stored'], 'size'].sum()))}"
+        stored = once[once["stored"]]
+        unpacked = stored["size"].isna().all() and stored["uncompressed_size"].notna().any()
+        sizes = stored["uncompressed_size" if unpacked else "size"]
+        counted += f"{distinct}, {size(int(sizes.sum()))}{' uncompressed' if unpacked else ''}"
     return counted
 
 

@@ -140,7 +140,9 @@ def test_help_and_version(call: Call) -> None:
     told = call("--help").output
     commands = re.findall(r"^  ([a-z]+) +\w.*[^.]\.$", told.partition("Commands:")[2], re.MULTILINE)
     reading = ["repositories", "tags", "images", "layers", "history", "config", "inspect", "manifest", "ping"]
-    answering = ["storage", "reclaimable", "releases", "aliases", "growth", "bases", "diff", "drift", "plan"]
-    assert commands == [*reading, "inventory", *answering, "doctor", "referrers", "limits", "demo"]
+    answering = ["storage", "reclaimable", "releases", "aliases", "growth", "bases"]
+    comparing = ["diff", "drift", "compare", "pulled"]
+    asking = ["plan", "doctor", "referrers", "limits"]
+    assert commands == [*reading, "inventory", *answering, *comparing, *asking, "demo"]
     for command in commands:
         assert f"Example: regframe {command} " in call(command, "--help").output

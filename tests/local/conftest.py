@@ -1,0 +1,28 @@
+"""One real image in every place on this machine, and in a registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.local.places import Places, build_places
+from tests.parts import RegistryServer, copy_to_registry, start_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Give the image in a store, from where it can be copied."""
+    return build_places(tmp_path_factory.mktemp("places"))
+
+
+@pytest.fixture(scope="session")
+def registry(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """Give a registry that has the image as ``team/app``, in Docker's format and in that of OCI."""
+    with start_registry(tmp_path_factory.mktemp("registry")) as server:
+        copy_to_registry(server, places.stored, "team/app:v2s2", "--format=v2s2")
+        copy_to_registry(server, places.stored, "team/app:oci", "--format=oci")
+        yield server

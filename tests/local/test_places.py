@@ -1,0 +1,237 @@
+"""The same image has the same frames wherever it is, but for what a place cannot know."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+import regframe as rf
+from tests.local.places import NAME, TAG, Places
+from tests.parts import RegistryServer, needs, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# What each place's own way of storing an image decides: its name, its documents' format, and how layers are compressed.
+OF_THE_PLACE = {
+    "images": "repository tag digest media_type manifest_size config_size size uncompressed_size base_digest",
+    "layers": "repository tag digest media_type layer_digest compression size uncompressed_size uncompressed_estimated",
+    "history": "repository tag digest layer_digest size uncompressed_size",
+    "config": "repository tag digest",
+}
+COMPRESSED = ("registry v2s2", "registry oci", "oci", "oci-archive", "dir gzip")
+UNCOMPRESSED = ("docker-archive", "dir")
+PLACES = (*COMPRESSED, *UNCOMPRESSED)
+
+
+@pytest.fixture(scope="session")
+def targets(places: Places, registry: RegistryServer) -> dict[str, str]:
+    """Give the image's place of each kind, as a target."""
+    folder = places.folder
+    return {
+        "registry v2s2": f"{registry.address}/team/app:v2s2",
+        "registry oci": f"{registry.address}/team/app:oci",
+        "oci": places.copy(f"oci:{folder / 'layout'}:{TAG}"),
+        "oci-archive": places.copy(f"oci-archive:{folder / 'layout.tar'}:{TAG}"),
+        "docker-archive": places.copy(f"docker-archive:{folder / 'docker.tar'}:{NAME}:{TAG}"),
+        "dir": places.copy(f"dir:{folder / 'directory'}"),
+        "dir gzip": places.copy(f"dir:{folder / 'compressed'}", "--dest-compress"),
+    }
+
+
+@pytest.fixture(scope="session")
+def inventories(targets: dict[str, str]) -> dict[str, rf.Inventory]:
+    return {place: rf.Registry(target, progress=False).inventory() for place, target in targets.items()}
+
+
+def without(frame: pd.DataFrame, columns: str) -> pd.DataFrame:
+    return frame.drop(columns=columns.split())
+
+
+@pytest.mark.parametrize("name", OF_THE_PLACE)
+@pytest.mark.parametrize("place", PLACES[1:])
+def test_the_frames_are_the_same_everywhere(inventories: dict[str, rf.Inventory], place: str, name: str) -> None:
+    expected, found = (getattr(inventories[one], name) for one in (PLACES[0], place))
+    assert len(found) == {"images": 1, "layers": 3, "history": 12}.get(name, len(found))
+    pd.testing.assert_frame_equal(without(found, OF_THE_PLACE[name]), without(expected, OF_THE_PLACE[name]))
+    assert inventories[place].errors.empty
+
+
+def test_the_image_is_the_one_that_was_built(inventories: dict[str, rf.Inventory], places: Places) -> None:
+    built = json.loads(run(needs("podman"), *places.store, "image", "inspect", f"{NAME}:{TAG}"))[0]
+    for inventory in inventories.values():
+        assert inventory.images["config_digest"].item() == f"sha256:{built['Id']}"
+        assert list(inventory.layers["diff_id"]) == built["RootFS"]["Layers"]
+        run_config = inventory.config.set_index(["section", "name"])["value"]
+        assert run_config["label", "org.opencontainers.image.title"] == "app"
+        assert run_config[("user", float("nan"))] == "1000:1000" or "1000:1000" in set(run_config)
+        assert {("port", "8080/tcp"), ("port", "9090/udp"), ("volume", "/data")} <= set(run_config.index)
+        assert inventory.history["empty_layer"].sum() == 9
+
+
+@pytest.mark.parametrize("place", COMPRESSED)
+def test_where_layers_are_compressed_only_their_size_is_known(inventories: dict[str, rf.Inventory], place: str) -> None:
+    layers = inventories[place].layers
+    assert set(layers["compression"]) == {"gzip"}
+    assert layers["size"].notna().all()
+    assert layers["uncompressed_size"].isna().all()
+
+
+def test_a_docker_archive_knows_uncompressed_sizes_only(inventories: dict[str, rf.Inventory]) -> None:
+    inventory = inventories["docker-archive"]
+    assert inventory.layers["size"].isna().all()
+    assert inventory.images["size"].isna().all()
+    assert inventory.images["uncompressed_size"].item() == inventory.layers["uncompressed_size"].sum()
+    assert not inventory.layers["uncompressed_estimated"].any()
+    expected = inventories["dir"].layers
+    assert list(inventory.layers["uncompressed_size"]) == list(expected["uncompressed_size"])
+    # There the tar is what is stored.
+    assert list(expected["uncompressed_size"]) == list(expected["size"])
+
+
+@pytest.mark.parametrize("place", ["registry v2s2", "oci", "oci-archive"])
+def test_uncompressed_sizes_are_estimated_from_the_end_of_a_layer(
+    targets: dict[str, str], inventories: dict[str, rf.Inventory], place: str
+) -> None:
+    layers = rf.Registry(targets[place], progress=False).layers(uncompressed=True)
+    assert list(layers["uncompressed_size"]) == list(inventories["dir"].layers["uncompressed_size"])
+    assert layers["uncompressed_estimated"].all()
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith("registry")])
+def test_inspect_is_what_skopeo_shows(targets: dict[str, str], place: str) -> None:
+    witness = json.loads(run(needs("skopeo"), "inspect", targets[place]))
+    found = dict(rf.Registry(targets[place], progress=False).inspect())
+    if "LayersData" not in witness:
+        del found["LayersData"]
+    # Newer versions of skopeo name the image of a docker-archive.
+    found["Name"] = witness.get("Name", found.get("Name"))
+    assert found == {"Name": found["Name"], **witness}
+
+
+@pytest.mark.parametrize("place", ["oci", "oci-archive", "dir"])
+def test_manifest_is_the_document(targets: dict[str, str], place: str) -> None:
+    witness = json.loads(run(needs("skopeo"), "inspect", "--raw", targets[place]))
+    assert rf.Registry(targets[place], progress=False).manifest() == witness
+
+
+def test_a_layout_lists_what_it_holds(places: Places, tmp_path: Path) -> None:
+    layout = f"oci:{tmp_path / 'Many Images'}"
+    for reference in ("1.0", "2.0", "localhost/team/other:3.0"):
+        places.copy(f"{layout}:{reference}")
+    registry = rf.Registry(layout, progress=False)
+    assert list(registry.repositories()["repository"]) == ["many-images", "localhost/team/other"]
+    assert list(registry.tags("many-images")["tag"]) == ["1.0", "2.0"]
+    assert list(registry.images("many-*:2.*")["tag"]) == ["2.0"]
+    assert list(rf.Registry(f"{layout}:localhost/team/other:3.0", progress=False).images()["tag"]) == ["3.0"]
+    images = registry.images()
+    assert len(registry.layers(images[images["tag"] == "1.0"])) == 3
+    with pytest.raises(rf.NotFound, match=r"no many-images:4\.0"):
+        registry.images("many-images:4.0")
+    with pytest.raises(rf.InvalidReference, match=r"There are 3 images; name one of them, such as many-images:1\.0"):
+        registry.inspect()
+
+
+def test_nested_indexes_of_a_layout(places: Places, registry: RegistryServer, tmp_path: Path) -> None:
+    """An index in an index, as containerd and buildx write when there are several platforms."""
+    layout = tmp_path / "layout"
+    places.copy(f"oci:{layout}:1.0")
+    index = json.loads((layout / "index.json").read_text())
+    inner = write_blob(layout, {"schemaVersion": 2, "manifests": index["manifests"]})
+    outer = write_blob(layout, {"schemaVersion": 2, "manifests": [inner]})
+    names = {"io.containerd.image.name": "docker.io/team/app:2.0", "org.opencontainers.image.ref.name": "2.0"}
+    index["manifests"] = [{**outer, "annotations": names}]
+    (layout / "index.json").write_text(json.dumps(index))
+    images = rf.Registry(f"oci:{layout}", progress=False).images()
+    assert (images["repository"].item(), images["tag"].item()) == ("docker.io/team/app", "2.0")
+    assert images["index_digest"].item() == outer["digest"]
+    assert (
+        images["config_digest"].item() == rf.Registry(f"{registry.address}/team/app:oci").images()["config_digest"][0]
+    )
+
+
+def write_blob(layout: Path, document: dict[str, Any]) -> dict[str, Any]:
+    import hashlib
+
+    data = json.dumps({"mediaType": "application/vnd.oci.image.index.v1+json", **document}).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / digest).write_bytes(data)
+    return {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": f"sha256:{digest}", "size": len(data)}
+
+
+def test_the_same_image_is_found_in_both_formats(targets: dict[str, str], registry: RegistryServer) -> None:
+    here = rf.Registry(targets["docker-archive"], progress=False)
+    there = rf.Registry(f"{registry.address}/team/app", progress=False)
+    found = rf.compare(here.images().assign(tag="oci"), there.images().assign(repository=NAME)).set_index("tag")
+    assert found["state"].to_dict() == {"oci": "same", "v2s2": "only there"}
+    found = rf.compare(here, there.inventory()).set_index("tag")
+    assert found["state"].to_dict() == {TAG: "only here", "oci": "only there", "v2s2": "only there"}
+    assert set(found["repository"]) == {"team/app"}
+
+
+def test_what_differs_says_which_is_newer(inventories: dict[str, rf.Inventory]) -> None:
+    images = inventories["oci"].images
+    older = images.assign(config_digest=f"sha256:{64 * '0'}", created=images["created"] - pd.Timedelta(days=1))
+    assert rf.compare(images, older)["newer"].item() == "here"
+    assert rf.compare(older, images)[["state", "newer"]].to_dict("records") == [
+        {"state": "different", "newer": "there"}
+    ]
+    assert rf.compare(images, older.assign(created=images["created"]))["newer"].isna().all()
+
+
+def test_pulled_says_which_tags_are_out_of_date(inventories: dict[str, rf.Inventory], registry: RegistryServer) -> None:
+    own = inventories["docker-archive"].images.assign(repository=f"{registry.address}/team/app")
+    day = pd.Timedelta(days=1)
+    other = own.assign(config_digest=f"sha256:{64 * '0'}")
+    here = pd.concat(
+        [
+            own.assign(tag="v2s2"),
+            other.assign(tag="oci", created=own["created"] - day),
+            own.assign(tag="gone"),
+            own.assign(repository="quay.io/team/app", tag="elsewhere"),
+        ]
+    )
+    there = rf.Registry(registry.address, progress=False)
+    found = there.pulled(here)
+    assert found.set_index("tag")["state"].to_dict() == {"gone": "gone", "oci": "out of date", "v2s2": "current"}
+    assert there.errors.empty
+    ahead = there.pulled(other.assign(tag="oci", created=own["created"] + day))
+    assert list(ahead["state"]) == ["ahead"]
+    assert there.pulled(here.head(0)).empty
+
+
+def test_pulled_looks_into_a_place(places: Places, registry: RegistryServer, tmp_path: Path) -> None:
+    layout = places.copy(f"oci:{tmp_path / 'layout'}:{registry.address}/team/app:oci")
+    there = rf.Registry(registry.address, progress=False)
+    for local in (layout, rf.Registry(layout, progress=False)):
+        assert there.pulled(local)[["repository", "tag", "state"]].values.tolist() == [["team/app", "oci", "current"]]
+    with pytest.raises(rf.InvalidReference, match="no place on this machine"):
+        there.pulled("quay.io")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("oci:", "goes with a path"),
+        ("oci:/nowhere/at/all", "There is no image layout at /nowhere/at/all"),
+        ("oci-archive:/nowhere.tar", "There is no archive at /nowhere.tar"),
+        ("dir:/nowhere", "There is no folder that skopeo wrote at /nowhere"),
+        ("containers-storage:[vfs@/nowhere", "lacks the “]”"),
+    ],
+)
+def test_a_place_that_is_not_there_is_one_sentence(target: str, said: str) -> None:
+    with pytest.raises(rf.RegframeError, match=said):
+        rf.Registry(target, progress=False).images()
+
+
+def test_a_place_is_no_registry(targets: dict[str, str]) -> None:
+    place = rf.Registry(targets["oci"], progress=False)
+    assert place.ping()["registry"] == place.name
+    for ask in (place.plan, place.doctor, place.limits, place.referrers):
+        with pytest.raises(rf.Unsupported, match="is no registry"):
+            ask()
+    with pytest.raises(rf.ConfigurationError, match="takes no credentials"):
+        rf.Registry(targets["oci"], username="me", password="secret")
