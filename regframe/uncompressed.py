@@ -18,6 +18,8 @@ from regframe.sources import Source
 _ESTARGZ_ANNOTATION = "io.containers.estargz.uncompressed-size"
 # RFC 1952, section 2.3.1: ISIZE, the size of the original input modulo 2**32, little endian, at the very end.
 _ISIZE_BYTES = 4
+# What gzip adds at most to what cannot be compressed, besides a thousandth (RFC 1951, section 3.2.4).
+_GZIP_OVERHEAD = 64
 # What a column can hold.
 _COUNT = re.compile(r"[0-9]{1,18}")
 
@@ -26,7 +28,7 @@ async def estimate(source: Source, records: Records, concurrency: int) -> None:
     """Add to records how large each gzip layer is once unpacked, as far as that can be told from its last four bytes.
 
     An annotation of the eStargz format says it without a request. The last four bytes are the size of the last gzip
-    member, modulo 4 GiB: a result that is smaller than the compressed layer is not believed. What could not be asked is
+    member, modulo 4 GiB: a result that is smaller than the compressed layer is not believed (but for what gzip adds). What could not be asked is
     a failure.
 
     Parameters
@@ -49,7 +51,7 @@ async def estimate(source: Source, records: Records, concurrency: int) -> None:
                 records.failures.append(Failure(error, repository, tag, layer.digest))
             else:
                 size = int.from_bytes(end or b"", "little")
-                if end is not None and layer.size is not None and size >= layer.size:
+                if end is not None and layer.size is not None and layer.size <= size + size // 1000 + _GZIP_OVERHEAD:
                     records.estimates[layer.digest] = size
 
     async with anyio.create_task_group() as group:
