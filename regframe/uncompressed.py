@@ -28,8 +28,8 @@ async def estimate(source: Source, records: Records, concurrency: int) -> None:
     """Add to records how large each gzip layer is once unpacked, as far as that can be told from its last four bytes.
 
     An annotation of the eStargz format says it without a request. The last four bytes are the size of the last gzip
-    member, modulo 4 GiB: a result that is smaller than the compressed layer is not believed (but for what gzip adds). What could not be asked is
-    a failure.
+    member, modulo 4 GiB: a result that is smaller than the compressed layer (but for what gzip adds) is not believed.
+    What could not be asked is a failure.
 
     Parameters
     ----------
