@@ -19,7 +19,7 @@ from regframe.errors import InvalidDocument, RegframeError
 from regframe.oci.config import ImageConfig, layer_of_each_step, parse_time, settings
 from regframe.oci.descriptor import Platform
 from regframe.oci.kind import kind_of_manifest, kind_of_tag, subject_of_tag
-from regframe.oci.manifest import Index, Manifest
+from regframe.oci.manifest import Manifest
 from regframe.oci.media_types import compression, is_stored
 from regframe.records import Image, Records
 from regframe.version import parse_version, tag_order
@@ -273,14 +273,7 @@ def _tag_row(records: Records, repository: str, tag: str | None, digest: str | N
     parts = (
         (version.major, version.minor, version.patch, version.prerelease, version.variant) if version else (None,) * 5
     )
-    known = _manifest_digest(digest, manifest) if digest else None
-    return repository, tag, known, manifest.media_type if manifest else None, kind, *parts
-
-
-def _manifest_digest(digest: str, manifest: Manifest | Index | None) -> str | None:
-    """Return a manifest's digest; where an engine does not know it, the image ID stands for it."""
-    config = manifest.config if isinstance(manifest, Manifest) else None
-    return None if config is not None and config.digest == digest else digest
+    return repository, tag, digest, manifest.media_type if manifest else None, kind, *parts
 
 
 def _image_row(repository: str, tag: str | None, image: Image, records: Records) -> tuple[Any, ...]:
@@ -289,7 +282,7 @@ def _image_row(repository: str, tag: str | None, image: Image, records: Records)
     return (
         repository,
         tag,
-        _manifest_digest(image.digest, manifest),
+        image.digest,
         str(platform) or None,
         image.index_digest,
         manifest.config.digest if manifest.config else None,
