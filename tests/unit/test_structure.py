@@ -20,7 +20,7 @@ ROOMS = (
     ("records", "scan", "uncompressed", "progress", "skopeo"),
     ("frames", "selection"),
     ("resume", "plan", "connection", "inventory"),
-    ("comparison", "doctor", "referrers", "reader", "aio", "registry"),
+    ("comparison", "doctor", "referrers", "reader", "questions", "aio", "registry"),
     ("analysis", "plot", "style"),
     ("demo",),
     ("cli", "widgets"),
