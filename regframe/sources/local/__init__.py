@@ -13,6 +13,7 @@ from regframe.sources.local.docker_archive import DockerArchiveSource
 from regframe.sources.local.files import Archive, Folder
 from regframe.sources.local.layout import LayoutSource
 from regframe.sources.local.listed import ListedSource
+from regframe.sources.local.store import open_store
 from regframe.target import Place
 
 __all__ = ["ListedSource", "open_place"]
@@ -39,6 +40,8 @@ async def open_place(place: Place, seconds: float) -> AsyncIterator[ListedSource
 
 
 def _read(place: Place) -> ListedSource:
+    if place.transport == "containers-storage":
+        return open_store(place)
     path = Path(place.path).expanduser()
     if place.transport == "dir":
         return DirectorySource(Folder(path, "folder that skopeo wrote"), place)

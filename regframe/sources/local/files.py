@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
+import stat
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -74,34 +76,50 @@ class Folder:
     """
 
     def __init__(self, root: Path, what: str) -> None:
-        if not root.is_dir():
+        try:
+            is_there = root.is_dir()
+        except OSError as error:
+            raise unreadable(root, error) from None
+        if not is_there:
             raise ConfigurationError(f"There is no {what} at {root}: it must be a folder.")
         self._root = root.resolve()
 
     def read(self, name: str, limit: int = DOCUMENT_LIMIT) -> bytes:
         """Return a file's bytes; links may not lead out of the folder."""
-        path = self._path(name)
-        try:
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
-        return _within(data, limit, name)
+        with self._opened(name) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise TooLarge(f"{printable(name)} has more than {limit:,} bytes, the most regframe reads of one like it.")
+        return data
 
     def size(self, name: str) -> int:
         """Return how many bytes a file has."""
-        return self._path(name).stat().st_size
+        with self._opened(name) as file:
+            return file.seek(0, os.SEEK_END)
 
     def read_end(self, name: str, count: int) -> bytes | None:
         """Return a file's last bytes."""
-        path = self._path(name)
-        return _read_at(path, max(0, path.stat().st_size - count), count)
+        with self._opened(name) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - count))
+            return file.read(count)
 
-    def _path(self, name: str) -> Path:
-        path = (self._root / name).resolve()
-        if not path.is_relative_to(self._root) or not path.is_file():
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+        path = self._root / name
+        try:
+            path = path.resolve()
+            file = _open_regular(path) if path.is_relative_to(self._root) else None
+        except (FileNotFoundError, NotADirectoryError, RuntimeError, ValueError):
+            file = None
+        except OSError as error:
+            raise unreadable(path, error) from None
+        if file is None:
             raise NotFound(f"There is no file {printable(name)} in {self._root}.")
-        return path
+        with file:
+            try:
+                yield file
+            except OSError as error:
+                raise unreadable(path, error) from None
 
 
 class Archive:
@@ -252,7 +270,18 @@ def _normal(name: str) -> str | None:
     return "/".join(parts)
 
 
-def _within(data: bytes, limit: int, name: str) -> bytes:
-    if len(data) > limit:
-        raise TooLarge(f"{printable(name)} has more than {limit:,} bytes, the most regframe reads of one like it.")
-    return data
+def unreadable(path: Path, error: OSError) -> ConfigurationError:
+    """Return the error for what is there and cannot be read."""
+    hint = "; its owner can read it" if isinstance(error, PermissionError) else ""
+    return ConfigurationError(f"{path} cannot be read: {error.strerror or error}{hint}.")
+
+
+def _open_regular(path: Path) -> IO[bytes] | None:
+    """Open a file; not a pipe or a device, which could wait or go on for ever."""
+    # Without O_NONBLOCK opening a pipe waits until somebody writes to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = os.fdopen(descriptor, "rb")
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return file
+    file.close()
+    return None
