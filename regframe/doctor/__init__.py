@@ -85,7 +85,7 @@ class Doctor:
         except RegframeError as error:
             yield Finding("address", self._host, "problem", str(error))
             return
-        url = shown(response.request.url)
+        url = shown(response.url)
         if response.status_code != 200:
             meaning = f"What is there does not answer as a registry does at /v2/ ({response.status_code})."
             yield Finding("address", url, "problem", meaning)

@@ -50,7 +50,7 @@ class DocumentExamination:
         response = await self._source.ask(path, "manifest", self._repository, scope, headers)
         if response.status_code != 200:
             raise self._source.failure(response, "manifest", f"There is no {self._image}")
-        self._host = response.request.url.netloc
+        self._host = response.url.netloc
         try:
             document = self._source.document(response, self._repository, reference)
         except DigestMismatch as error:
@@ -95,7 +95,7 @@ class DocumentExamination:
         )
         if response.status_code not in {200, 206}:
             raise self._source.failure(response, "blob", f"There is no blob {descriptor.digest}")
-        if (host := response.request.url.netloc) != self._host:
+        if (host := response.url.netloc) != self._host:
             meaning = "Blobs are redirected there; credentials stay with the registry."
             yield Finding("blobs", f"from {printable(host.decode('ascii'), 80)}", "good", meaning)
         else:

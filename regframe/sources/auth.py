@@ -19,6 +19,7 @@ from regframe.errors import CredentialsRefused, ErrorDetails, InvalidDocument, R
 from regframe.sources.credentials import Credentials
 from regframe.sources.explain import shown
 from regframe.sources.transport import Transport
+from regframe.sources.wire import Answer
 
 _TOKEN_LIMIT = 1024 * 1024
 # token.md: "If unspecified, … this defaults to 60 seconds".
@@ -145,7 +146,7 @@ class Authenticator:
                 self._found[repository] = await asyncio.to_thread(self._find_credentials, repository)
         return self._found[repository]
 
-    def challenged(self, response: httpx.Response, scope: str, sent: str | None) -> None:
+    def challenged(self, response: Answer, scope: str, sent: str | None) -> None:
         """Learn from a 401 what the registry wants, and forget the token that it did not accept.
 
         Raises
@@ -153,7 +154,7 @@ class Authenticator:
         CredentialsRefused
             If it asks for nothing that is known here.
         """
-        challenges = parse_challenges(", ".join(response.headers.get_list("www-authenticate")))
+        challenges = parse_challenges(", ".join(response.headers.getall("www-authenticate", ())))
         best = {challenge.scheme: challenge for challenge in reversed(challenges)}
         chosen = best.get("bearer") or best.get("basic")
         if chosen is None:
@@ -219,9 +220,9 @@ class Authenticator:
         return _Token(text, began + lifetime - min(10.0, lifetime / 5))
 
 
-def refused(registry: str, response: httpx.Response, had_credentials: bool) -> CredentialsRefused:
+def refused(registry: str, response: Answer, had_credentials: bool) -> CredentialsRefused:
     """Return the sentence for an answer that refuses what was sent."""
-    details: ErrorDetails = {"operation": "login", "status": response.status_code, "url": shown(response.request.url)}
+    details: ErrorDetails = {"operation": "login", "status": response.status_code, "url": shown(response.url)}
     if had_credentials:
         return CredentialsRefused(f"{registry} does not accept this user name and password (or token).", **details)
     return CredentialsRefused(

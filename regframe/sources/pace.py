@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import httpx
 from httpx_retries import Retry
 
 from regframe.errors import RateLimited
@@ -99,13 +98,13 @@ class Pace:
         self._under_way -= 1
         self._let_through()
 
-    def learn(self, response: httpx.Response) -> None:
+    def learn(self, status: int, headers: Mapping[str, str]) -> None:
         """Slow down or speed up by what the registry answered."""
-        self.allowance = Allowance.read(response.headers) or self.allowance
-        if response.status_code in _PUSHED_BACK:
+        self.allowance = Allowance.read(headers) or self.allowance
+        if status in _PUSHED_BACK:
             self._successes = 0
             self._allowed = max(1, self._allowed // 2)
-            self._resume_at = max(self._resume_at, time.monotonic() + _seconds(response.headers.get("retry-after")))
+            self._resume_at = max(self._resume_at, time.monotonic() + _seconds(headers.get("retry-after")))
         elif self._allowed < self._most:
             self._successes += 1
             if self._successes >= _SUCCESSES_BEFORE_MORE:

@@ -48,7 +48,7 @@ async def listed_referrers(
         try:
             index = parse_manifest(response.content, response.headers.get("content-type"))
         except InvalidDocument as error:
-            error.operation, error.url = "referrers", shown(response.request.url)
+            error.operation, error.url = "referrers", shown(response.url)
             raise
         if not isinstance(index, Index):
             raise Unsupported("There is no referrers API.", operation="referrers", status=response.status_code)

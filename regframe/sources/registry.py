@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
 import msgspec
 
 from regframe.errors import (
@@ -35,6 +34,7 @@ from regframe.sources.auth import Authenticator, refused
 from regframe.sources.explain import shown
 from regframe.sources.pace import Allowance
 from regframe.sources.transport import Transport
+from regframe.sources.wire import Answer
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 PAGE_LIMIT = 32 * 1024 * 1024
@@ -127,7 +127,7 @@ class RegistrySource:
             raise self.failure(response, "ping", f"{self.name} does not answer as a registry does at /v2/")
         return {
             "registry": self.name,
-            "url": shown(response.request.url),
+            "url": shown(response.url),
             "api_version": response.headers.get("docker-distribution-api-version"),
             "auth": self.authenticator.scheme,
             "server": response.headers.get("server"),
@@ -214,7 +214,7 @@ class RegistrySource:
         response = await self.ask(path, "manifest", repository, pull(repository), headers)
         return self.document(response, repository, reference)
 
-    def document(self, response: httpx.Response, repository: str, reference: str) -> Document:
+    def document(self, response: Answer, repository: str, reference: str) -> Document:
         """Return what an answer to a request for a manifest is; raises as :meth:`manifest` does."""
         separator = "@" if is_digest(reference) else ":"
         if response.status_code != 200:
@@ -299,16 +299,16 @@ class RegistrySource:
             yield page
             url = self.next_page(response, operation)
 
-    def _page(self, response: httpx.Response, operation: str) -> _Page:
+    def _page(self, response: Answer, operation: str) -> _Page:
         try:
             return msgspec.json.decode(response.content, type=_Page)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidDocument(
                 f"{self.name} answered something else than {_LISTS[operation]}: {printable(str(error))}.",
-                operation=operation, url=shown(response.request.url),
+                operation=operation, url=shown(response.url),
             ) from None  # fmt: skip
 
-    def next_page(self, response: httpx.Response, operation: str) -> str | None:
+    def next_page(self, response: Answer, operation: str) -> str | None:
         """Return where a list goes on: the link as it came, if it leads to the same host.
 
         Raises
@@ -319,7 +319,7 @@ class RegistrySource:
         link = response.links.get("next", {}).get("url")
         if not link:
             return None
-        here = response.request.url
+        here = response.url
         there = here.join(link)
         if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
             raise RegistryError(
@@ -337,7 +337,7 @@ class RegistrySource:
         headers: dict[str, str] | None = None,
         limit: int = DOCUMENT_LIMIT,
         method: str = "GET",
-    ) -> httpx.Response:
+    ) -> Answer:
         """Return the answer to a request, after logging in as far as the registry wants it.
 
         Parameters
@@ -380,19 +380,19 @@ class RegistrySource:
             raise
         return response
 
-    def _check(self, response: httpx.Response, data: bytes, digest: str, operation: str) -> None:
+    def _check(self, response: Answer, data: bytes, digest: str, operation: str) -> None:
         try:
             verify(data, digest)
         except InvalidDocument as error:
-            error.operation, error.url = operation, shown(response.request.url)
+            error.operation, error.url = operation, shown(response.url)
             raise
 
-    def failure(self, response: httpx.Response, operation: str, missing: str) -> RegframeError:
+    def failure(self, response: Answer, operation: str, missing: str) -> RegframeError:
         """Return what an answer other than a success means; ``missing`` is the sentence for a 404."""
         status = response.status_code
         code, said = _said(response)
         reason = f" ({code}{': ' if code and said else ''}{said})" if code or said else ""
-        url = shown(response.request.url)
+        url = shown(response.url)
         details: ErrorDetails = {"operation": operation, "status": status, "code": code or None, "url": url}
         if status == 404:
             return NotFound(f"{missing}{reason}.", **details)
@@ -411,7 +411,7 @@ def pull(repository: str) -> str:
     return f"repository:{repository}:pull"
 
 
-def _said(response: httpx.Response) -> tuple[str, str]:
+def _said(response: Answer) -> tuple[str, str]:
     """Return the registry's error code and message (distribution-spec, "Error Codes")."""
     try:
         errors = msgspec.json.decode(response.content, type=_Errors).errors or []

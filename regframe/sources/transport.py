@@ -14,25 +14,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-from httpx_retries import Retry, RetryTransport
-from yarl import URL
+from httpx_retries import Retry
 
-from regframe.errors import (
-    InvalidDocument,
-    NoConnection,
-    RegframeError,
-    RegistryError,
-    TooLarge,
-    printable,
-)
+from regframe.errors import NoConnection, RegframeError, RegistryError, printable
 from regframe.sources.explain import NotTLS, explained, shown
 from regframe.sources.pace import Pace
+from regframe.sources.wire import Address, Answer, Wire
 
 _HEADERS = {"User-Agent": f"regframe/{version('regframe')}", "Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-# A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
-_LONGEST_ANSWER_TIMEOUTS = 4
 _TRIES_AGAIN = 5
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 10.0
@@ -54,71 +45,6 @@ def is_loopback(host: str) -> bool:
 def proxy_for(host: str, scheme: str) -> str | None:
     """Return the proxy that the environment names for this host; this machine itself needs none."""
     return None if is_loopback(host) or proxy_bypass(host) else getproxies().get(scheme)
-
-
-class _Aiohttp(httpx.AsyncBaseTransport):
-    """httpx's transport interface over aiohttp's sockets, which cost a fifth of the CPU time of httpx's own pool.
-
-    Each body is read whole within the request's limits, so that a torn one is tried again like a lost connection; and
-    each URL is sent as it came, since a registry's cursor and a blob store's signature are made of its very characters.
-    """
-
-    def __init__(
-        self, context: ssl.SSLContext, connections: int, proxy: str | None, pace: Pace, timeout: float
-    ) -> None:
-        # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(
-                total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
-            ),
-        )
-        self._pace = pace
-        self._proxy = proxy
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = URL(str(request.url), encoded=True)
-        async with (
-            self._pace,
-            self._session.request(
-                request.method,
-                url,
-                headers=request.headers,
-                data=request.content or None,
-                allow_redirects=False,
-                proxy=self._proxy,
-            ) as response,
-        ):
-            body = b"" if request.method == "HEAD" else await _read(response, request.extensions["limit"])
-            version = b"HTTP/%d.%d" % response.version if response.version else b"HTTP/1.1"
-            answer = httpx.Response(
-                response.status, headers=response.raw_headers, content=body, extensions={"http_version": version}
-            )
-        self._pace.learn(answer)
-        return answer
-
-    async def aclose(self) -> None:
-        await self._session.close()
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        # A compressed body says nothing of its size; none was asked for.
-        raise InvalidDocument(f"The answer is encoded as {printable(encoding)}, though identity was asked for.")
-    announced = response.content_length or 0
-    if announced > limit:
-        raise TooLarge(f"The answer has {announced:,} bytes; regframe reads at most {limit:,} of one like it.")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"The answer has more than {limit:,} bytes, the most regframe reads of one like it.")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 class Transport:
@@ -166,23 +92,20 @@ class Transport:
         self._failures = 0
         self._most_failures = 3 * connections
         proxy = proxy_for(host, "http" if plain_http else "https")
-        self._once = _Aiohttp(context, connections, proxy, self.pace, timeout)
-        self._retrying = RetryTransport(
-            self._once,
-            Retry(
-                total=tries_again,
-                status_forcelist=[429, 500, 502, 503, 504],
-                backoff_factor=_FIRST_WAIT_SECONDS,
-                max_backoff_wait=_LONGEST_WAIT_SECONDS,
-                # The pace keeps to Retry-After, for all requests at once.
-                respect_retry_after_header=False,
-                retry_on_exceptions=[aiohttp.ClientError, OSError],
-            ),
+        self._wire = Wire(context, connections, proxy, self.pace, timeout)
+        self._retry = Retry(
+            total=tries_again,
+            status_forcelist=[429, 500, 502, 503, 504],
+            backoff_factor=_FIRST_WAIT_SECONDS,
+            max_backoff_wait=_LONGEST_WAIT_SECONDS,
+            # The pace keeps to Retry-After, for all requests at once.
+            respect_retry_after_header=False,
+            retry_on_exceptions=[aiohttp.ClientError, OSError],
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._once.aclose()
+        await self._wire.aclose()
         for other in self._beside:
             await other.aclose()
 
@@ -211,7 +134,7 @@ class Transport:
 
     async def get(
         self, url: str, headers: dict[str, str], limit: int, authorization: str | None = None, *, method: str = "GET"
-    ) -> httpx.Response:
+    ) -> Answer:
         """Return the whole answer to a GET (or a HEAD) of a path of the registry, or of an absolute URL.
 
         Redirects are followed; the authorization goes to the host that it is for, and to no other.
@@ -226,36 +149,40 @@ class Transport:
             If a redirect leads in a circle, from TLS to plain HTTP, or to something that is not HTTP.
         """
         credential = {"Authorization": authorization} if authorization else {}
-        response = await self._get(method, url, {**headers, **credential}, limit)
-        origin = _origin(response.request.url)
+        answer = await self._get(method, url, {**headers, **credential}, limit)
+        if answer.status_code == 200:
+            return answer
+        origin = answer.address.origin
         for _ in range(_MOST_REDIRECTS):
-            if response.status_code == 400 and not self.is_encrypted and b"HTTPS" in response.content[:500]:
+            here = answer.url
+            if answer.status_code == 400 and not self.is_encrypted and b"HTTPS" in answer.content[:500]:
                 raise NoConnection(f"{self._host} speaks TLS, not plain HTTP: leave insecure=True (--insecure) out.",
-                                   operation="connect", status=400, url=shown(response.request.url))  # fmt: skip
-            if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                return response
-            here, there = response.request.url, _location(response)
+                                   operation="connect", status=400, url=shown(here))  # fmt: skip
+            if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
+                return answer
+            there = _location(answer)
             if there.scheme not in {"http", "https"} or (here.scheme == "https" and there.scheme != "https"):
                 raise RegistryError(
                     f"{here.host} redirects to {printable(shown(there))}, which regframe does not follow from "
-                    f"{here.scheme}.", status=response.status_code, url=shown(here),
+                    f"{here.scheme}.", status=answer.status_code, url=shown(here),
                 )  # fmt: skip
-            kept = credential if _origin(there) == origin else {}
-            response = await self._send(self._retrying, method, there, {**headers, **kept}, limit)
+            address = Address.of(there)
+            kept = credential if address.origin == origin else {}
+            answer = await self._send(self._retry, method, address, {**headers, **kept}, limit)
         raise RegistryError(f"{self._host} redirects more than {_MOST_REDIRECTS} times.", url=shown(there))
 
-    async def post_form(self, url: httpx.URL, form: dict[str, str], limit: int) -> httpx.Response:
+    async def post_form(self, url: httpx.URL, form: dict[str, str], limit: int) -> Answer:
         """Return the answer of a token server to a form (the only POST that reading needs)."""
-        return await self._send(self._once, "POST", url, {}, limit, form)
+        return await self._send(None, "POST", Address.of(url), {}, limit, form)
 
-    async def _get(self, method: str, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
+    async def _get(self, method: str, url: str, headers: dict[str, str], limit: int) -> Answer:
         if not self._base:
             async with self._finding_base:
                 if not self._base:
                     return await self._first(method, url, headers, limit)
-        return await self._send(self._retrying, method, _absolute(self._base, url), headers, limit)
+        return await self._send(self._retry, method, _absolute(self._base, url), headers, limit)
 
-    async def _first(self, method: str, url: str, headers: dict[str, str], limit: int) -> httpx.Response:
+    async def _first(self, method: str, url: str, headers: dict[str, str], limit: int) -> Answer:
         """Find out how the registry is spoken to; what is wrong with a name or a port is said at once."""
         schemes = ["http"] if self._plain_http else ["https"]
         if self._may_fall_back:
@@ -263,52 +190,71 @@ class Transport:
         for scheme in schemes:
             base = f"{scheme}://{self._host}"
             try:
-                response = await self._send(self._once, method, _absolute(base, url), headers, limit)
+                answer = await self._send(None, method, _absolute(base, url), headers, limit)
             except NotTLS:
                 if scheme == schemes[-1]:
                     raise
             else:
                 self._base = base
-                return response
+                return answer
         raise AssertionError("the last scheme returns or raises")
 
     async def _send(
         self,
-        transport: httpx.AsyncBaseTransport,
+        retry: Retry | None,
         method: str,
-        url: httpx.URL,
+        address: Address,
         headers: dict[str, str],
         limit: int,
         form: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        request = httpx.Request(method, url, headers={**_HEADERS, **headers}, data=form, extensions={"limit": limit})
+    ) -> Answer:
         if self._failures > self._most_failures:
-            raise NoConnection(f"{self._host} has stopped answering, so this was not asked for.", url=shown(url))
+            raise NoConnection(f"{self._host} has stopped answering, so this was not asked for.",
+                               url=shown(address.url))  # fmt: skip
         try:
             # Once a request has failed for good, the next ones are not given as much time.
-            response = await (self._once if self._failures else transport).handle_async_request(request)
+            answer = await self._tried(None if self._failures else retry, method, address, headers, limit, form)
         except RegframeError as error:
-            error.url = shown(url)
+            error.url = shown(address.url)
             raise
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             self._failures += 1
-            raise explained(error, url, self._timeout) from None
+            raise explained(error, address.url, self._timeout) from None
         self._failures = 0
         self.requests[method] += 1
-        response.request = request
-        return response
+        return answer
+
+    async def _tried(
+        self,
+        retry: Retry | None,
+        method: str,
+        address: Address,
+        headers: dict[str, str],
+        limit: int,
+        form: dict[str, str] | None,
+    ) -> Answer:
+        """Send a request, and again while that fails for a passing reason, as ``httpx_retries`` does with httpx."""
+        while True:
+            failure: Exception | httpx.Response
+            try:
+                answer = await self._wire.exchange(method, address, {**_HEADERS, **headers}, limit, form)
+                if retry is None or retry.is_exhausted() or not retry.is_retryable_status_code(answer.status_code):
+                    return answer
+                failure = httpx.Response(answer.status_code)
+            except Exception as error:
+                if retry is None or retry.is_exhausted() or not retry.is_retryable_exception(error):
+                    raise
+                failure = error
+            retry = retry.increment()
+            await retry.asleep(failure)
 
 
-def _absolute(base: str, url: str) -> httpx.URL:
-    return httpx.URL(url if url.startswith(("http://", "https://")) else base + url)
+def _absolute(base: str, url: str) -> Address:
+    return Address.of(httpx.URL(url)) if url.startswith(("http://", "https://")) else Address.at(base, url)
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _location(response: httpx.Response) -> httpx.URL:
+def _location(answer: Answer) -> httpx.URL:
     try:
-        return response.request.url.join(response.headers["location"])
+        return answer.url.join(answer.headers["location"])
     except httpx.InvalidURL:
-        raise RegistryError("A redirect leads to something that is no URL.", url=shown(response.request.url)) from None
+        raise RegistryError("A redirect leads to something that is no URL.", url=shown(answer.url)) from None

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
 from regframe.errors import (
@@ -20,6 +19,7 @@ from regframe.errors import (
 )
 from regframe.sources.explain import shown
 from regframe.sources.transport import Transport
+from regframe.sources.wire import Answer
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class HostedAnswers:
         operation: str,
         repository: str = "",
         namespace: str = "",
-    ) -> tuple[T, httpx.Response]:
+    ) -> tuple[T, Answer]:
         """Return an answer about a repository or a namespace, as what it is read and as it came.
 
         Raises
@@ -85,7 +85,7 @@ class HostedAnswers:
         asked_for = repository or f"namespace {namespace}"
         url = f"{path}?{urlencode(query)}" if query else path
         response = await self._transport.get(url, {"Accept": "application/json"}, _ANSWER_LIMIT, sent)
-        status, where = response.status_code, shown(response.request.url)
+        status, where = response.status_code, shown(response.url)
         details: ErrorDetails = {"operation": operation, "status": status, "url": where}
         if status == 404:
             raise NotFound(f"{self.title} has no {asked_for}, or none that everybody may see.", **details)

@@ -1,0 +1,245 @@
+"""Single requests and their answers, over aiohttp's connections.
+
+aiohttp connects, pools, speaks TLS and HTTP. Its session, which builds a request, a response and several timers each
+time, costs as much CPU time again; so where nothing but a GET or a HEAD is sent, straight to the host, it is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import aiohttp
+import httpx
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from regframe.errors import InvalidDocument, TooLarge, printable
+from regframe.sources.pace import Pace
+
+# A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
+_LONGEST_ANSWER_TIMEOUTS = 4
+_HOSTS_REMEMBERED = 64
+# What needs no quoting in a URL, whoever reads it.
+_PLAIN = re.compile(r"/[A-Za-z0-9/._~:@?=&%+,-]*")
+_ENDS_HEADER = re.compile(r"[\r\n\0]")
+
+
+class Address(NamedTuple):
+    """Where a request goes: ``https://host:port``, and the path with its query."""
+
+    origin: str
+    target: str
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> Address:
+        """Return the address of an absolute URL."""
+        return cls(f"{url.scheme}://{url.netloc.decode('ascii')}", url.raw_path.decode("ascii"))
+
+    @classmethod
+    def at(cls, origin: str, target: str) -> Address:
+        """Return the address of a path at a host, quoted as far as it has to be."""
+        return cls(origin, target) if _PLAIN.fullmatch(target) else cls.of(httpx.URL(origin + target))
+
+    @property
+    def url(self) -> httpx.URL:
+        """The whole of it."""
+        return httpx.URL(self.origin + self.target)
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer; its attributes are named and mean as those of ``httpx.Response``.
+
+    Attributes
+    ----------
+    status_code : int
+        The status.
+    headers : multidict.CIMultiDictProxy of str
+        The headers, by names in any case.
+    content : bytes
+        The body.
+    address : Address
+        Where it came from.
+    http_version : str
+        Such as ``HTTP/1.1``.
+    """
+
+    status_code: int
+    headers: CIMultiDictProxy[str]
+    content: bytes
+    address: Address
+    http_version: str = "HTTP/1.1"
+
+    @property
+    def url(self) -> httpx.URL:
+        """Where it came from."""
+        return self.address.url
+
+    @property
+    def links(self) -> dict[str | None, dict[str, str]]:
+        """What the ``Link`` headers name."""
+        return httpx.Response(self.status_code, headers=list(self.headers.items())).links
+
+
+class Wire:
+    """Connections to hosts, each request and its answer at the pace that the registry wants.
+
+    Each body is read whole within its limit, so that a torn one is tried again like a lost connection; and each URL is
+    sent as it came, since a registry's cursor and a blob store's signature are made of its very characters.
+
+    Parameters
+    ----------
+    context : ssl.SSLContext
+        How certificates are checked.
+    connections : int
+        How many connections to hold at most.
+    proxy : str or None
+        The proxy to go through.
+    pace : Pace
+        When a request may go out.
+    timeout : float
+        Seconds to wait for a connection, and for each part of an answer.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext, connections: int, proxy: str | None, pace: Pace, timeout: float
+    ) -> None:
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
+        )
+        self._connector = aiohttp.TCPConnector(limit=connections, ssl=context)
+        # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=self._timeout,
+        )
+        self._host = lru_cache(_HOSTS_REMEMBERED)(self._request_to)
+        self._pace = pace
+        self._proxy = proxy
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def exchange(
+        self, method: str, address: Address, headers: dict[str, str], limit: int, form: dict[str, str] | None = None
+    ) -> Answer:
+        """Send one request, and return its answer.
+
+        Raises
+        ------
+        TooLarge
+            If the body has more bytes than the limit.
+        InvalidDocument
+            If it is compressed.
+        aiohttp.ClientError, OSError
+            If there is no whole answer.
+        """
+        async with self._pace:
+            if form is None and self._proxy is None:
+                async with asyncio.timeout(self._timeout.total):
+                    answer = await self._straight(method, address, headers, limit)
+            else:
+                answer = await self._by_session(method, address, headers, limit, form)
+        self._pace.learn(answer.status_code, answer.headers)
+        return answer
+
+    async def _by_session(
+        self, method: str, address: Address, headers: dict[str, str], limit: int, form: dict[str, str] | None
+    ) -> Answer:
+        url = URL(address.origin + address.target, encoded=True)
+        async with self._session.request(
+            method, url, headers=headers, data=form, allow_redirects=False, proxy=self._proxy
+        ) as response:
+            body = b"" if method == "HEAD" else await _read(response.headers, response.content, limit)
+            return _answer(response.status, response.version, response.headers, body, address)
+
+    async def _straight(self, method: str, address: Address, headers: dict[str, str], limit: int) -> Answer:
+        request = self._host(address.origin)
+        lines = [f"{method} {address.target} HTTP/1.1", f"Host: {request.headers['Host']}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if any(map(_ENDS_HEADER.search, lines)):
+            raise ValueError("A header would be several.")
+        head = "\r\n".join([*lines, "\r\n"]).encode()
+        try:
+            connection, message, payload = await self._sent(request, method, head)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            # As aiohttp's session does: the server may have closed a connection that nobody used for a while.
+            connection, message, payload = await self._sent(request, method, head)
+        try:
+            body = b"" if method == "HEAD" else await _read(message.headers, payload, limit)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return _answer(message.code, message.version, message.headers, body, address)
+
+    async def _sent(
+        self, request: aiohttp.ClientRequest, method: str, head: bytes
+    ) -> tuple[aiohttp.connector.Connection, Any, aiohttp.StreamReader]:
+        connection = await self._connector.connect(request, [], self._timeout)
+        try:
+            protocol = connection.protocol
+            assert protocol is not None
+            assert protocol.transport is not None
+            protocol.set_response_params(
+                skip_payload=method == "HEAD",
+                read_until_eof=True,
+                auto_decompress=False,
+                read_timeout=self._timeout.sock_read,
+            )
+            protocol.transport.write(head)
+            protocol.start_timeout()
+            while True:
+                message, payload = await protocol.read()
+                # An interim answer, such as 103, comes before the answer.
+                if message.code >= 200 or message.code == 101:
+                    return connection, message, payload
+        except HttpProcessingError as error:
+            connection.close()
+            raise aiohttp.ClientResponseError(
+                request.request_info, (), status=error.code, message=error.message
+            ) from error
+        except BaseException:
+            connection.close()
+            raise
+
+    def _request_to(self, origin: str) -> aiohttp.ClientRequest:
+        """Return what the connector knows a host by."""
+        return aiohttp.ClientRequest("GET", URL(origin, encoded=True), loop=asyncio.get_running_loop())
+
+
+def _answer(
+    status: int, version: aiohttp.HttpVersion | None, headers: CIMultiDictProxy[str], body: bytes, address: Address
+) -> Answer:
+    major, minor = version or (1, 1)
+    return Answer(status, headers, body, address, f"HTTP/{major}.{minor}")
+
+
+async def _read(headers: CIMultiDictProxy[str], content: aiohttp.StreamReader, limit: int) -> bytes:
+    encoding = headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        # A compressed body says nothing of its size; none was asked for.
+        raise InvalidDocument(f"The answer is encoded as {printable(encoding)}, though identity was asked for.")
+    announced = int(headers.get("content-length", 0))
+    if announced > limit:
+        raise TooLarge(f"The answer has {announced:,} bytes; regframe reads at most {limit:,} of one like it.")
+    chunks: list[bytes] = []
+    size = 0
+    while not content.at_eof():
+        chunk = await content.readany()
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"The answer has more than {limit:,} bytes, the most regframe reads of one like it.")
+        chunks.append(chunk)
+    return b"".join(chunks)
