@@ -23,7 +23,7 @@ OF_THE_PLACE = {
     "config": "repository tag digest",
 }
 COMPRESSED = ("registry v2s2", "registry oci", "oci", "oci-archive", "dir gzip")
-UNCOMPRESSED = ("docker-archive", "dir")
+UNCOMPRESSED = ("docker-archive", "dir", "containers-storage")
 PLACES = (*COMPRESSED, *UNCOMPRESSED)
 
 
@@ -38,6 +38,7 @@ def targets(places: Places, registry: RegistryServer) -> dict[str, str]:
         "oci-archive": places.copy(f"oci-archive:{folder / 'layout.tar'}:{TAG}"),
         "docker-archive": places.copy(f"docker-archive:{folder / 'docker.tar'}:{NAME}:{TAG}"),
         "dir": places.copy(f"dir:{folder / 'directory'}"),
+        "containers-storage": places.stored,
         "dir gzip": places.copy(f"dir:{folder / 'compressed'}", "--dest-compress"),
     }
 
