@@ -168,7 +168,8 @@ class Scan:
         # Only reading a manifest tells whether a tag that was named is there; short of that the list does.
         named = [pattern for pattern in patterns if pattern.names_tag and self._depth >= Depth.MANIFESTS]
         for pattern in named:
-            yield from self._jobs_of_tag(repository, pattern.tag, pattern.digest)
+            # Of repositories that a glob found, those without the tag are not meant.
+            yield from self._jobs_of_tag(repository, pattern.tag, pattern.digest, may_lack=listed)
         if self._push_times and (tags := [pattern.tag for pattern in named if pattern.tag and not pattern.digest]):
             self._undated[repository] = tags
         globs = [pattern for pattern in patterns if pattern not in named]
@@ -176,7 +177,13 @@ class Scan:
             yield partial(self._list_tags, repository, globs, listed=listed)
 
     def _jobs_of_tag(
-        self, repository: str, tag: str | None, digest: str | None = None, *, listed: bool = False
+        self,
+        repository: str,
+        tag: str | None,
+        digest: str | None = None,
+        *,
+        listed: bool = False,
+        may_lack: bool = False,
     ) -> Iterable[_Job]:
         key = (repository, digest or tag or "")
         if key in self._tags_seen or self._depth < Depth.TAGS:
@@ -188,7 +195,7 @@ class Scan:
             self.progress.tags_done += 1
         else:
             self._unread[key] = Tag(repository, tag)
-            yield partial(self._read_tag, repository, tag, digest, listed=listed)
+            yield partial(self._read_tag, repository, tag, digest, listed=listed, may_lack=may_lack)
 
     def _add_all(self, jobs: Iterable[_Job]) -> None:
         for job in jobs:
@@ -251,7 +258,9 @@ class Scan:
         except RegframeError as error:
             self._fail(Failure(error, repository))
 
-    async def _read_tag(self, repository: str, tag: str | None, digest: str | None, *, listed: bool) -> None:
+    async def _read_tag(
+        self, repository: str, tag: str | None, digest: str | None, *, listed: bool, may_lack: bool
+    ) -> None:
         document = None
         try:
             known = self._known.get((repository, tag or ""))
@@ -267,7 +276,8 @@ class Scan:
             error.operation = error.operation or "manifest"
             if document is None and listed:
                 self.records.tags.append(Tag(repository, tag))
-            self._fail(Failure(error, repository, tag, digest))
+            if not (may_lack and isinstance(error, NotFound)):
+                self._fail(Failure(error, repository, tag, digest))
         # An interrupted tag stays unread.
         del self._unread[repository, digest or tag or ""]
         self.progress.tags_done += 1

@@ -127,6 +127,7 @@ def test_a_layout_lists_what_it_holds(places: Places, tmp_path: Path) -> None:
     assert list(registry.repositories()["repository"]) == ["many-images", "localhost/team/other"]
     assert list(registry.tags("many-images")["tag"]) == ["1.0", "2.0"]
     assert list(registry.images("many-*:2.*")["tag"]) == ["2.0"]
+    assert list(registry.images("*:3.0")["repository"]) == ["localhost/team/other"]
     assert list(rf.Registry(f"{layout}:localhost/team/other:3.0", progress=False).images()["tag"]) == ["3.0"]
     images = registry.images()
     assert len(registry.layers(images[images["tag"] == "1.0"])) == 3
