@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import regframe as rf
-from tests.local.places import NAME, TAG, Places, build_places
+from tests.local.places import NAME, TAG, Places
 from tests.parts import needs, run
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ GZIP = "quay.io/team/app"
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
-    """Give a store with one image that was built there, and one that was pulled compressed, in each format."""
-    built = build_places(tmp_path_factory.mktemp("store"))
+def places(places: Places) -> Places:
+    """Give the store where the image was built, and one for each format into which it was pulled compressed."""
+    (places.folder / "pulled").mkdir()
     for kind in ("oci", "v2s2"):
-        copy = built.copy(f"dir:{built.folder / kind}", f"--format={kind}", "--dest-compress")
-        run(needs("skopeo"), "copy", "--quiet", copy, in_store(built.folder / kind, f"{GZIP}:{kind}"))
-    return built
+        copy = places.copy(f"dir:{places.folder / 'pulled' / kind}", f"--format={kind}", "--dest-compress")
+        run(needs("skopeo"), "copy", "--quiet", copy, in_store(places.folder / "pulled" / kind, f"{GZIP}:{kind}"))
+    return places
 
 
 def in_store(folder: Path, image: str = "") -> str:
@@ -70,7 +70,7 @@ def named(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["oci", "v2s2"])
 def test_a_pulled_image_has_its_manifest_and_both_sizes_of_each_layer(places: Places, kind: str) -> None:
-    target = in_store(places.folder / kind, f"{GZIP}:{kind}")
+    target = in_store(places.folder / "pulled" / kind, f"{GZIP}:{kind}")
     registry = rf.Registry(target)
     manifest, shown = inspect(target, "--raw"), inspect(target)
     [image] = registry.images().to_dict("records")
@@ -81,7 +81,9 @@ def test_a_pulled_image_has_its_manifest_and_both_sizes_of_each_layer(places: Pl
     assert layers["layer_digest"].to_list() == shown["Layers"]
     assert layers["size"].to_list() == [layer["size"] for layer in manifest["layers"]]
     assert set(layers["compression"]) == {"gzip"}
-    blobs = [(places.folder / kind / digest.removeprefix("sha256:")).read_bytes() for digest in shown["Layers"]]
+    blobs = [
+        (places.folder / "pulled" / kind / digest.removeprefix("sha256:")).read_bytes() for digest in shown["Layers"]
+    ]
     assert layers["uncompressed_size"].to_list() == [len(gzip.decompress(blob)) for blob in blobs]
     assert not layers["uncompressed_estimated"].any()
     assert layers["diff_id"].to_list() == inspect(target, "--config")["rootfs"]["diff_ids"]
@@ -137,10 +139,16 @@ def test_an_image_is_named_as_podman_takes_it(places: Places) -> None:
 
 def test_each_manifest_of_an_image_is_found_by_its_digest(places: Places, tmp_path: Path) -> None:
     for kind in ("oci", "v2s2"):
-        run(needs("skopeo"), "copy", "--quiet", f"dir:{places.folder / kind}", in_store(tmp_path, f"{GZIP}:{kind}"))
+        run(
+            needs("skopeo"),
+            "copy",
+            "--quiet",
+            f"dir:{places.folder / 'pulled' / kind}",
+            in_store(tmp_path, f"{GZIP}:{kind}"),
+        )
     registry = rf.Registry(in_store(tmp_path))
     for kind in ("oci", "v2s2"):
-        digest = inspect(in_store(places.folder / kind, f"{GZIP}:{kind}"))["Digest"]
+        digest = inspect(in_store(places.folder / "pulled" / kind, f"{GZIP}:{kind}"))["Digest"]
         assert registry.images(f"{GZIP}@{digest}")["digest"].to_list() == [digest]
     # Both names are those of one image, and it has one manifest for all of them: the one that came last.
     assert registry.images()["digest"].to_list() == [inspect(in_store(tmp_path, f"{GZIP}:oci"))["Digest"]] * 2
@@ -150,7 +158,7 @@ def test_manifest_lists_stand_beside_images(places: Places, tmp_path: Path) -> N
     copy = tmp_path / "list"
     options = [f"--root={tmp_path / 'root'}", f"--runroot={tmp_path / 'run'}", "--storage-driver=vfs"]
     buildah = needs("buildah")
-    run(needs("skopeo"), "copy", "--quiet", f"dir:{places.folder / 'oci'}", in_store(tmp_path, f"{GZIP}:1"))
+    run(needs("skopeo"), "copy", "--quiet", f"dir:{places.folder / 'pulled' / 'oci'}", in_store(tmp_path, f"{GZIP}:1"))
     run(buildah, *options, "manifest", "create", "localhost/list:1", in_store(tmp_path, f"{GZIP}:1"))
     run(buildah, *options, "manifest", "push", "--quiet", "--all", "localhost/list:1", f"dir:{copy}")
     run(needs("skopeo"), "copy", "--quiet", f"dir:{copy}", in_store(tmp_path, f"{GZIP}:from-list"))
@@ -168,7 +176,7 @@ def test_manifest_lists_stand_beside_images(places: Places, tmp_path: Path) -> N
 
 def test_a_store_is_found_as_podman_finds_it(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configuration = tmp_path / "storage.conf"
-    other = places.folder / "oci" / "root"
+    other = places.folder / "pulled" / "oci" / "root"
     configuration.write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{places.folder / "root"}"\nrunroot = "{places.folder / "run"}"\n'
         f'[storage.options]\nadditionalimagestores = ["{other}"]\n'
@@ -321,7 +329,7 @@ def test_a_store_without_images_has_none(places: Places, tmp_path: Path, empty: 
 
 
 def test_what_the_store_does_not_say_is_missing(places: Places, tmp_path: Path) -> None:
-    source = places.folder / "oci"
+    source = places.folder / "pulled" / "oci"
     shutil.copytree(source / "root", tmp_path / "root")
     layers = tmp_path / "root" / "vfs-layers" / "layers.json"
 

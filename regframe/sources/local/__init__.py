@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 from anyio.to_thread import run_sync
 
+from regframe.sources.local.archive import Archive
 from regframe.sources.local.directory import DirectorySource
 from regframe.sources.local.docker_archive import DockerArchiveSource
-from regframe.sources.local.files import Archive, Folder
+from regframe.sources.local.files import Folder
 from regframe.sources.local.layout import LayoutSource
 from regframe.sources.local.listed import ListedSource
 from regframe.sources.local.store import open_store
@@ -35,11 +37,15 @@ async def open_place(place: Place, seconds: float) -> AsyncIterator[ListedSource
     RegframeError
         If there is no such place, or it cannot be read.
     """
-    # A compressed archive is read to its end: meanwhile the event loop goes on.
-    yield await run_sync(_read, place, abandon_on_cancel=True)
+    stopped = Event()
+    try:
+        # A compressed archive is read to its end: meanwhile the event loop goes on.
+        yield await run_sync(_read, place, stopped.is_set, abandon_on_cancel=True)
+    finally:
+        stopped.set()
 
 
-def _read(place: Place) -> ListedSource:
+def _read(place: Place, is_stopped: Callable[[], bool]) -> ListedSource:
     if place.transport == "containers-storage":
         return open_store(place)
     path = Path(place.path).expanduser()
@@ -47,5 +53,5 @@ def _read(place: Place) -> ListedSource:
         return DirectorySource(Folder(path, "folder that skopeo wrote"), place)
     if place.transport == "oci":
         return LayoutSource(Folder(path, "image layout"), place)
-    archive = Archive(path)
+    archive = Archive(path, is_stopped)
     return LayoutSource(archive, place) if place.transport == "oci-archive" else DockerArchiveSource(archive, place)

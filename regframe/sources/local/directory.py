@@ -12,7 +12,7 @@ from regframe.oci.manifest import parse_manifest
 from regframe.oci.media_types import SCHEMA1_SIGNED
 from regframe.oci.schema1 import signed_bytes
 from regframe.sources import Document
-from regframe.sources.local.files import Files
+from regframe.sources.local.files import Files, holds
 from regframe.sources.local.listed import ListedSource
 from regframe.target import Place
 
@@ -41,7 +41,10 @@ class DirectorySource(ListedSource):
         try:
             self._top = files.read("manifest.json")
         except NotFound as error:
-            raise InvalidDocument(f"{self.name} is no folder that skopeo wrote: {error}", operation="catalog") from None
+            hint = f" It has an index.json: try oci:{place.path}." if holds(files, "index.json") else ""
+            raise InvalidDocument(
+                f"{self.name} is no folder that skopeo wrote: {error}{hint}", operation="catalog"
+            ) from None
         is_signed = parse_manifest(self._top).media_type == SCHEMA1_SIGNED
         self._digest = digest_of(signed_bytes(self._top) if is_signed else self._top)
         self.add(self._digest, place.own_name)

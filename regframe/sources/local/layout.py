@@ -11,7 +11,7 @@ from regframe.oci.digest import is_verifiable, verify
 from regframe.oci.manifest import Index, parse_manifest
 from regframe.reference import Pattern, is_tag
 from regframe.sources import Document
-from regframe.sources.local.files import Files
+from regframe.sources.local.files import Files, holds
 from regframe.sources.local.listed import ListedSource
 from regframe.target import Place
 
@@ -45,7 +45,9 @@ class LayoutSource(ListedSource):
         try:
             data = files.read("index.json")
         except NotFound as error:
-            raise InvalidDocument(f"{self.name} is no OCI image layout: {error}", operation="catalog") from None
+            other = "docker-archive" if place.transport == "oci-archive" else "dir"
+            hint = f" It has a manifest.json: try {other}:{place.path}." if holds(files, "manifest.json") else ""
+            raise InvalidDocument(f"{self.name} is no OCI image layout: {error}{hint}", operation="catalog") from None
         index = parse_manifest(data)
         if not isinstance(index, Index):
             raise InvalidDocument(f"The index.json of {self.name} is no image index.", operation="catalog")

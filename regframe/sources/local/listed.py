@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 
-from regframe.errors import NotFound, TooLarge, printable
+from regframe.errors import InvalidReference, NotFound, TooLarge, printable
 from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import verify
 from regframe.reference import UNNAMED, Reference, is_digest
@@ -44,11 +45,17 @@ class ListedSource(Source):
         self._listed.setdefault(repository, {})[tag or digest] = digest
 
     def add_named(self, digest: str, names: Sequence[str], otherwise: str = UNNAMED) -> None:
-        """List an image under its names, such as ``quay.io/team/app:1.0``; else by its digest in another repository."""
+        """List an image under its names, such as ``quay.io/team/app:1.0``; else by its digest in another repository.
+
+        What is no reference is no name.
+        """
+        references = []
         for name in names:
-            reference = Reference.parse(name)
+            with suppress(InvalidReference):
+                references.append(Reference.parse(name))
+        for reference in references:
             self.add(digest, f"{reference.registry}/{reference.repository}", reference.tag)
-        if not names:
+        if not references:
             self.add(digest, otherwise)
 
     async def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:

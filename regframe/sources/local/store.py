@@ -15,13 +15,12 @@ from typing import TypeVar
 
 import msgspec
 
-from regframe.errors import ConfigurationError, InvalidReference, NotFound, printable
+from regframe.errors import ConfigurationError, NotFound, printable
 from regframe.oci import media_types
 from regframe.oci.descriptor import Descriptor, decode
 from regframe.oci.digest import digest_of, is_verifiable, verify
 from regframe.oci.manifest import Manifest, parse_manifest
 from regframe.oci.schema1 import signed_bytes
-from regframe.reference import Reference
 from regframe.sources import Document
 from regframe.sources.local.files import Folder, unreadable
 from regframe.sources.local.listed import ListedSource
@@ -127,11 +126,10 @@ class StoreSource(ListedSource):
             self._images.setdefault(each, image)
         for name in filter(is_verifiable, names):
             self._configs.setdefault(name, image)
-        references = set(filter(_is_reference, record.names or []))
         # A name belongs to one image: that of the first store.
-        if references - named or not references:
-            self.add_named(digest, sorted(references - named))
-        named |= references
+        if not record.names or not named.issuperset(record.names):
+            self.add_named(digest, [name for name in record.names or [] if name not in named])
+        named.update(record.names or [])
 
     async def document(self, digest: str) -> Document:
         """Return the manifest with a digest, or that of the image with an ID.
@@ -244,11 +242,3 @@ def _as_stored(layer: Descriptor, record: _LayerRecord) -> tuple[Descriptor, int
     media_type = media_types.DOCKER_LAYER_TAR if is_docker else layer.media_type
     plain = msgspec.structs.replace(layer, size=None, media_type=media_type)
     return plain, layer.size if size is None else size
-
-
-def _is_reference(name: str) -> bool:
-    try:
-        Reference.parse(name)
-    except InvalidReference:
-        return False
-    return True
