@@ -204,7 +204,9 @@ class _Headers:
                     tar.members.clear()  # type: ignore[attr-defined]
                     tar.pax_headers = {}
                     self._allowed = _MOST_HEADER_BYTES
-        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError) as error:
+        except RecursionError:
+            raise InvalidDocument(f"{self._path} has headers that are nested too deeply.") from None
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
             raise InvalidDocument(f"{self._path} is not a whole tar: {printable(str(error))}.") from None
 
     def content(self, member: tarfile.TarInfo) -> bytes:

@@ -133,8 +133,7 @@ def open_regular(path: Path) -> IO[bytes] | None:
     """Open a file; not a pipe or a device, which could wait or go on for ever."""
     # Without O_NONBLOCK opening a pipe waits until somebody writes to it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    file = os.fdopen(descriptor, "rb")
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return file
-    file.close()
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     return None
