@@ -1,0 +1,117 @@
+"""Archives that would take all memory, or all time, are refused within bounds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import sys
+import tarfile
+import zlib
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from tests.local.tars import END, MIB, entry, lazily, nothing_is_written, tar
+from tests.parts import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def bomb(compress: Callable[[bytes], bytes], members: int) -> bytes:
+    """Return an entry of more than 1 GiB of zeros, compressed in as many members or frames."""
+    return compress(entry("a", raw={124: b"77777777777\0"})) + compress(b"\0" * 64 * MIB) * members
+
+
+def with_a_large_dictionary(data: bytes) -> bytes:
+    """Return an xz file that asks for a dictionary of 3 GiB (xz-file-format.txt, 3.1 and 5.3.1)."""
+    packed = bytearray(lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}]))
+    header = slice(12, 12 + (packed[12] + 1) * 4)
+    block = packed[header]
+    block[4] = 39
+    block[-4:] = zlib.crc32(block[:-4]).to_bytes(4, "little")
+    packed[header] = block
+    return bytes(packed)
+
+
+# What would take all memory: how the file is made, and what is said.
+GREEDY: dict[str, tuple[Callable[[Path], object], str]] = {
+    "gzip-bomb": (lambda path: path.write_bytes(bomb(gzip.compress, 20)), "more than 100 times its size"),
+    "zstd-bomb": (lambda path: path.write_bytes(bomb(zstandard.compress, 20)), "more than 100 times its size"),
+    "xz-dictionary": (
+        lambda path: path.write_bytes(with_a_large_dictionary(b"\0" * MIB)),
+        "cannot be unpacked: Memory",
+    ),
+    "attributes": (
+        lambda path: lazily(path, entry("a", type=tarfile.XHDTYPE, raw={124: b"07000000000\0"}), 2**30),
+        "header of more than",
+    ),
+    "a long name": (
+        lambda path: lazily(path, entry("a", type=tarfile.GNUTYPE_LONGNAME, raw={124: b"07000000000\0"}), 2**30),
+        "header of more than",
+    ),
+    "attributes of attributes": (
+        lambda path: lazily(path, entry("a", type=tarfile.XHDTYPE) * 5000, 2**20),
+        "nested too deeply",
+    ),
+    "names": (
+        lambda path: path.write_bytes(gzip.compress(b"".join(entry(f"{n}{'a' * 900_000}") for n in range(40)))),
+        "names of more than",
+    ),
+    "a sparse map": (
+        lambda path: path.write_bytes(
+            entry(
+                "a", b"9999999999\n" + b"1\n" * 10 * MIB, pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+            )
+        ),
+        "header of more than",
+    ),
+    "an old sparse map": (
+        lambda path: path.write_bytes(
+            entry("a", raw={156: b"S", 482: b"\1"}) + (b"1" * 504 + b"\1" + b"1" * 7) * 10_000
+        ),
+        "header of more than",
+    ),
+    "folders": (lambda path: path.write_bytes(entry("a", type=tarfile.DIRTYPE) * 100_001), "more than 100,000 entries"),
+    "a large index": (
+        lambda path: lazily(path, entry("index.json", raw={124: b"07000000000\0"}) + b"{", 2**30, END),
+        "reads at most 8,388,608",
+    ),
+    "documents": (
+        lambda path: path.write_bytes(gzip.compress(tar({f"{n}": b"[" * 8 * MIB for n in range(9)}))),
+        "bytes of documents",
+    ),
+}
+
+READ = r"""
+import json, re, sys, time
+import regframe as rf
+
+def peak():
+    # ru_maxrss would begin with what the process took that started this one.
+    return int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) / 1024
+
+for path in [None, *sys.argv[1:]]:
+    before, start = peak(), time.monotonic()
+    try:
+        rf.Registry(f"oci-archive:{path}").images()
+        said = ""
+    except rf.RegframeError as error:
+        said = str(error)
+    print(json.dumps([said, peak() - before, time.monotonic() - start]))
+"""
+
+
+def test_what_would_take_all_memory_is_refused_within_bounds(tmp_path: Path) -> None:
+    for name, (make, _) in GREEDY.items():
+        make(tmp_path / name)
+    with nothing_is_written(tmp_path):
+        lines = run(sys.executable, "-c", READ, *(tmp_path / name for name in GREEDY)).splitlines()
+    # The first line is for what is loaded when anything is read.
+    for (name, (_, sentence)), line in zip(GREEDY.items(), lines[1:], strict=True):
+        said, mebibytes, seconds = json.loads(line)
+        print(f"{name}: {mebibytes:.0f} MiB, {seconds:.1f} s: {said}")
+        assert sentence in said, name
+        assert mebibytes < 150, name
