@@ -273,7 +273,7 @@ def _tag_row(records: Records, repository: str, tag: str | None, digest: str | N
     parts = (
         (version.major, version.minor, version.patch, version.prerelease, version.variant) if version else (None,) * 5
     )
-    return repository, tag, digest, manifest.media_type if manifest else None, kind, *parts
+    return repository, tag, digest, (manifest.media_type or None) if manifest else None, kind, *parts
 
 
 def _image_row(repository: str, tag: str | None, image: Image, records: Records) -> tuple[Any, ...]:
@@ -286,7 +286,7 @@ def _image_row(repository: str, tag: str | None, image: Image, records: Records)
         str(platform) or None,
         image.index_digest,
         manifest.config.digest if manifest.config else None,
-        manifest.media_type,
+        manifest.media_type or None,
         image.kind,
         image.artifact_type,
         image.subject or subject_of_tag(tag or ""),

@@ -29,7 +29,7 @@ class Document:
         What the place said that the document is.
     modified : datetime or None
         When the place says that it last changed.
-    known : Manifest or None
+    known : Manifest, Index or None
         What the place knows of the image, where that is more than the bytes say.
     """
 
@@ -37,7 +37,7 @@ class Document:
     digest: str
     media_type: str | None = None
     modified: datetime | None = None
-    known: Manifest | None = None
+    known: Manifest | Index | None = None
 
     def parsed(self, media_type: str | None = None) -> Manifest | Index:
         """Return what the document says; the media type is what another document says that it is.

@@ -10,6 +10,7 @@ import ipaddress
 import ssl
 from collections import Counter
 from importlib.metadata import version
+from pathlib import Path
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -66,6 +67,8 @@ class Transport:
         How many connections to hold at most.
     tries_again : int
         How often a request is tried again that failed for a passing reason.
+    socket : Path, optional
+        The unix socket at which the host listens, rather than at its address.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Transport:
         timeout: float = 30.0,
         connections: int = 16,
         tries_again: int = _TRIES_AGAIN,
+        socket: Path | None = None,
     ) -> None:
         self._host = host
         self._context = context
@@ -91,8 +95,8 @@ class Transport:
         self.requests: Counter[str] = Counter()
         self._failures = 0
         self._most_failures = 3 * connections
-        proxy = proxy_for(host, "http" if plain_http else "https")
-        self._wire = Wire(context, connections, proxy, self.pace, timeout)
+        proxy = None if socket else proxy_for(host, "http" if plain_http else "https")
+        self._wire = Wire(context, connections, proxy, self.pace, timeout, socket)
         self._retry = Retry(
             total=tries_again,
             status_forcelist=[429, 500, 502, 503, 504],

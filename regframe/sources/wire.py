@@ -11,6 +11,7 @@ import re
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -105,15 +106,27 @@ class Wire:
         When a request may go out.
     timeout : float
         Seconds to wait for a connection, and for each part of an answer.
+    socket : Path, optional
+        The unix socket to connect to, whatever the host.
     """
 
     def __init__(
-        self, context: ssl.SSLContext, connections: int, proxy: str | None, pace: Pace, timeout: float
+        self,
+        context: ssl.SSLContext,
+        connections: int,
+        proxy: str | None,
+        pace: Pace,
+        timeout: float,
+        socket: Path | None = None,
     ) -> None:
         self._timeout = aiohttp.ClientTimeout(
             total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
         )
-        self._connector = aiohttp.TCPConnector(limit=connections, ssl=context)
+        self._connector: aiohttp.BaseConnector = (
+            aiohttp.UnixConnector(str(socket), limit=connections)
+            if socket
+            else aiohttp.TCPConnector(limit=connections, ssl=context)
+        )
         # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
         self._session = aiohttp.ClientSession(
             connector=self._connector,

@@ -12,11 +12,12 @@ from anyio.to_thread import run_sync
 from regframe.sources.local.archive import Archive
 from regframe.sources.local.directory import DirectorySource
 from regframe.sources.local.docker_archive import DockerArchiveSource
+from regframe.sources.local.engine import open_engine
 from regframe.sources.local.files import Folder
 from regframe.sources.local.layout import LayoutSource
 from regframe.sources.local.listed import ListedSource
 from regframe.sources.local.store import open_store
-from regframe.target import Place
+from regframe.target import ENGINES, Place
 
 __all__ = ["ListedSource", "open_place"]
 
@@ -37,6 +38,10 @@ async def open_place(place: Place, seconds: float) -> AsyncIterator[ListedSource
     RegframeError
         If there is no such place, or it cannot be read.
     """
+    if place.transport in ENGINES:
+        async with open_engine(place, seconds) as engine:
+            yield engine
+        return
     stopped = Event()
     try:
         # A compressed archive is read to its end: meanwhile the event loop goes on.

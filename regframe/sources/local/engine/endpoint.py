@@ -1,0 +1,262 @@
+"""Where the engines are: what their own command lines look at, in the same order.
+
+Sources: docker's "Environment variables" and "Docker contexts" (docs.docker.com), docker/cli's ``cli/context/store``;
+podman-remote(1) and containers.conf(5), "ENGINE TABLE".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from regframe.errors import ConfigurationError, NoConnection, Unsupported, printable
+from regframe.target import Place
+
+_TCP_PORT, _TLS_PORT = 2375, 2376
+_HOW_TO_START = {
+    "docker-daemon": "start it (systemctl start docker, or Docker Desktop), or say with DOCKER_HOST where it is",
+    "podman": "start it (systemctl --user start podman.socket, or: podman system service --time=0), "
+    "or say with CONTAINER_HOST where it is",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an engine listens.
+
+    Attributes
+    ----------
+    host : str
+        Its host and port; of a socket the engine's name, which stands in URLs.
+    socket : Path or None
+        Its unix socket.
+    tls : ssl.SSLContext or None
+        How it is spoken to over TLS, if it is.
+    said_by : str
+        Who named it; nothing if it was found where it usually is.
+    """
+
+    host: str
+    socket: Path | None = None
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    said_by: str = ""
+
+
+def endpoint_of(place: Place) -> Endpoint:
+    """Return where an engine listens.
+
+    Raises
+    ------
+    NoConnection
+        If there is no socket where one usually is.
+    ConfigurationError
+        If a setting names no address, or files that are not there.
+    Unsupported
+        If a setting names an address that regframe does not reach, as over SSH.
+    """
+    named = _docker_setting() if place.transport == "docker-daemon" else _podman_setting()
+    if named is not None:
+        return named
+    engine = "docker" if place.transport == "docker-daemon" else "podman"
+    sockets = list(_docker_sockets() if engine == "docker" else _podman_sockets())
+    found = next((path for path in sockets if path.is_socket()), None)
+    if found is not None:
+        return Endpoint(engine, found)
+    looked = ", ".join(str(path) for path in sockets)
+    raise NoConnection(f"There is no socket of {_title(place)} here (looked for {looked}): {how_to_start(place)}.",
+                       operation="connect")  # fmt: skip
+
+
+def how_to_start(place: Place) -> str:
+    """Return what to do where an engine does not run."""
+    return _HOW_TO_START[place.transport]
+
+
+def _title(place: Place) -> str:
+    return "Docker" if place.transport == "docker-daemon" else "Podman"
+
+
+def _docker_sockets() -> Iterator[Path]:
+    yield Path("/var/run/docker.sock")
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime) / "docker.sock"
+    yield Path.home() / ".docker/run/docker.sock"
+    yield Path.home() / ".docker/desktop/docker.sock"
+
+
+def _podman_sockets() -> Iterator[Path]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    yield Path(runtime) / "podman/podman.sock"
+    yield Path("/run/podman/podman.sock")
+    # On a Mac or Windows, where Podman runs in a machine of its own.
+    yield Path.home() / ".local/share/containers/podman/machine/podman.sock"
+
+
+def _docker_setting() -> Endpoint | None:
+    if host := os.environ.get("DOCKER_HOST"):
+        folder = os.environ.get("DOCKER_CERT_PATH")
+        verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        certificates = Path(folder) if folder else _docker_folder() if verify else None
+        tls = _tls(certificates, verify=verify, said_by="DOCKER_CERT_PATH") if certificates else None
+        return _endpoint(host, "docker", tls, "DOCKER_HOST")
+    config = _read_json(_docker_folder() / "config.json")
+    context = os.environ.get("DOCKER_CONTEXT") or config.get("currentContext")
+    return _of_context(context) if isinstance(context, str) and context not in {"", "default"} else None
+
+
+def _docker_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+class _DockerEndpoint(msgspec.Struct, rename="pascal"):
+    host: str = ""
+    skip_tls_verify: bool = msgspec.field(name="SkipTLSVerify", default=False)
+
+
+class _Context(msgspec.Struct, rename="pascal"):
+    endpoints: dict[str, _DockerEndpoint] = {}
+
+
+def _of_context(name: str) -> Endpoint:
+    said_by = f"docker's context “{printable(name)}”"
+    folder = _docker_folder() / "contexts"
+    identifier = hashlib.sha256(name.encode()).hexdigest()
+    try:
+        context = msgspec.json.decode((folder / "meta" / identifier / "meta.json").read_bytes(), type=_Context)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no {said_by}: docker context ls lists them, and docker context use chooses one."
+        ) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"The file of {said_by} cannot be read: {printable(str(error))}.") from None
+    endpoint = context.endpoints.get("docker", _DockerEndpoint())
+    certificates = folder / "tls" / identifier / "docker"
+    tls = None
+    if certificates.is_dir() or endpoint.skip_tls_verify:
+        tls = _tls(certificates, verify=not endpoint.skip_tls_verify, said_by=said_by)
+    return _endpoint(endpoint.host, "docker", tls, said_by)
+
+
+class _Destination(msgspec.Struct, rename="pascal"):
+    uri: str = msgspec.field(name="URI", default="")
+
+
+class _Connections(msgspec.Struct, rename="pascal"):
+    default: str = ""
+    connections: dict[str, _Destination] = {}
+
+
+class _ConnectionsFile(msgspec.Struct, rename="pascal"):
+    connection: _Connections = msgspec.field(default_factory=_Connections)
+
+
+def _podman_setting() -> Endpoint | None:
+    if host := os.environ.get("CONTAINER_HOST"):
+        return _endpoint(host, "podman", None, "CONTAINER_HOST")
+    found = dict(_podman_connections())
+    name = os.environ.get("CONTAINER_CONNECTION") or found.get("")
+    if not name:
+        return None
+    if name not in found:
+        raise ConfigurationError(
+            f"Podman has no connection “{printable(name)}”: podman system connection list shows which there are."
+        )
+    return _endpoint(found[name], "podman", None, f"Podman's connection “{printable(name)}”")
+
+
+def _podman_connections() -> Iterator[tuple[str, str]]:
+    """Yield the name and the URI of each connection, and the default's name under an empty one; the last one counts."""
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers"
+    override = os.environ.get("CONTAINERS_CONF")
+    for path in [Path(override)] if override else [Path("/etc/containers/containers.conf"), own / "containers.conf"]:
+        engine = _read_toml(path).get("engine", {})
+        for name, destination in engine.get("service_destinations", {}).items():
+            yield name, str(destination.get("uri", ""))
+        if isinstance(engine.get("active_service"), str):
+            yield "", engine["active_service"]
+    path = own / "podman-connections.json"
+    if path.is_file():
+        try:
+            read = msgspec.json.decode(path.read_bytes(), type=_ConnectionsFile).connection
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
+        yield from ((name, destination.uri) for name, destination in read.connections.items())
+        if read.default:
+            yield "", read.default
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
+
+
+def _endpoint(address: str, engine: str, tls: ssl.SSLContext | None, said_by: str) -> Endpoint:
+    """Read an address such as ``unix:///run/docker.sock`` or ``tcp://host:2376``."""
+    scheme, separator, rest = address.partition("://")
+    shown = printable(_without_user(address))
+    if not separator:
+        raise ConfigurationError(f"{said_by} says “{shown}”, which is no address; one is unix:///run/docker.sock.")
+    if scheme == "unix":
+        return Endpoint(engine, Path(unquote(rest)), said_by=said_by)
+    if scheme not in {"tcp", "http", "https"}:
+        raise Unsupported(
+            f"{said_by} says “{shown}”, and regframe reaches engines by unix://, tcp:// and https:// only; "
+            "forward its socket (ssh -nNT -L /tmp/engine.sock:/run/docker.sock USER@HOST) and name that with unix://."
+        )
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+    if not host:
+        raise ConfigurationError(f"{said_by} says “{shown}”, which names no host.")
+    if scheme == "https" and tls is None:
+        tls = ssl.create_default_context()
+    name = f"[{host}]" if ":" in host else host
+    return Endpoint(f"{name}:{port or (_TLS_PORT if tls else _TCP_PORT)}", tls=tls, said_by=said_by)
+
+
+def _without_user(address: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else scheme
+
+
+def _tls(folder: Path, *, verify: bool, said_by: str) -> ssl.SSLContext:
+    """Return how TLS is spoken with docker's ``ca.pem``, and with ``cert.pem`` and ``key.pem`` as one's own."""
+    authority, certificate, key = folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
+    try:
+        # With an authority of its own, docker believes no other.
+        context = ssl.create_default_context(cafile=authority if verify and authority.is_file() else None)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if certificate.is_file():
+            context.load_cert_chain(certificate, key)
+    except OSError:
+        raise ConfigurationError(
+            f"{folder}, named by {said_by}, does not hold a ca.pem, cert.pem and key.pem that can be used."
+        ) from None
+    return context
