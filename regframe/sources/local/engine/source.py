@@ -47,8 +47,8 @@ _history = msgspec.json.Decoder(list[PastStep])
 _version = msgspec.json.Decoder(_Version)
 _info = msgspec.json.Decoder(_Info)
 _manifest_list = msgspec.json.Decoder(_ManifestList)
-# Podman compares the pattern with the last part of a name, too.
-_ALL_NAMES = '{"reference":["*"]}'
+# Podman compares the pattern with the last part of a name, too, and looks into no image if all are asked for.
+_ALL_NAMES = {"filters": '{"reference":["*"]}', "all": "true"}
 
 
 @asynccontextmanager
@@ -156,7 +156,7 @@ class EngineSource(ListedSource):
             return await self._api.ask_libpod("/images/json", _list, limit=LIST_LIMIT)
         except RegistryError:
             # Podman 4.3 cannot list a manifest list of local images, but it can where names are asked for.
-            return await self._api.ask_libpod("/images/json", _list, limit=LIST_LIMIT, query={"filters": _ALL_NAMES})
+            return await self._api.ask_libpod("/images/json", _list, limit=LIST_LIMIT, query=_ALL_NAMES)
 
     def _add(self, image: Listed) -> None:
         tags = [tag for tag in image.repo_tags or [] if not tag.startswith(UNNAMED) and _is_reference(tag)]
