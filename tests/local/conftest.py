@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.local.places import Places, build_places
-from tests.parts import RegistryServer, copy_to_registry, start_registry
+from tests.parts import RegistryServer, copy_to_registry, start_podman, start_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +28,14 @@ def registry(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         copy_to_registry(server, places.stored, "team/app:v2s2", "--format=v2s2")
         copy_to_registry(server, places.stored, "team/app:oci", "--format=oci")
         yield server
+
+
+@pytest.fixture(scope="session")
+def podman(places: Places) -> Iterator[Path]:
+    """Give the socket of an engine whose store has the image, where a user's own engine has it."""
+    found = Path(os.environ["XDG_RUNTIME_DIR"]) / "podman/podman.sock"
+    found.parent.mkdir(exist_ok=True)
+    with start_podman(places.store) as path:
+        found.symlink_to(path)
+        yield path
+        found.unlink()

@@ -24,11 +24,12 @@ OF_THE_PLACE = {
 }
 COMPRESSED = ("registry v2s2", "registry oci", "oci", "oci-archive", "dir gzip")
 UNCOMPRESSED = ("docker-archive", "dir", "containers-storage")
-PLACES = (*COMPRESSED, *UNCOMPRESSED)
+ENGINES = ("podman",)
+PLACES = (*COMPRESSED, *UNCOMPRESSED, *ENGINES)
 
 
 @pytest.fixture(scope="session")
-def targets(places: Places, registry: RegistryServer) -> dict[str, str]:
+def targets(places: Places, registry: RegistryServer, podman: Path) -> dict[str, str]:
     """Give the image's place of each kind, as a target."""
     folder = places.folder
     return {
@@ -39,6 +40,7 @@ def targets(places: Places, registry: RegistryServer) -> dict[str, str]:
         "docker-archive": places.copy(f"docker-archive:{folder / 'docker.tar'}:{NAME}:{TAG}"),
         "dir": places.copy(f"dir:{folder / 'directory'}"),
         "containers-storage": places.stored,
+        "podman": f"podman:{NAME}:{TAG}",
         "dir gzip": places.copy(f"dir:{folder / 'compressed'}", "--dest-compress"),
     }
 

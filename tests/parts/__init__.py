@@ -5,6 +5,7 @@ Nothing here imports regframe: what regframe says is compared with what other pr
 
 from tests.parts.certificates import Certificate, make_certificate, make_other_certificate
 from tests.parts.front import Front, start_front, start_proxy
+from tests.parts.podman_service import start_podman
 from tests.parts.programs import missing, needs, run
 from tests.parts.registry_server import (
     PASSWORD,
@@ -44,6 +45,7 @@ __all__ = [
     "run",
     "skopeo",
     "start_front",
+    "start_podman",
     "start_proxy",
     "start_registry",
     "start_token_server",

@@ -17,9 +17,10 @@ import anyio
 import msgspec
 from anyio.to_thread import run_sync
 
-from regframe.errors import NoConnection, NotFound, RegistryError, printable
+from regframe.errors import CertificateRefused, NoConnection, NotFound, RegistryError, printable
 from regframe.oci.descriptor import decode
 from regframe.sources import DOCUMENT_LIMIT
+from regframe.sources.explain import NotTLS
 from regframe.sources.local.engine.endpoint import Endpoint, endpoint_of, how_to_start
 from regframe.sources.transport import Transport
 from regframe.sources.wire import Answer
@@ -59,14 +60,14 @@ class EngineAPI:
         What it calls itself.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint, transport: Transport, seconds: float) -> None:
+    def __init__(self, place: Place, endpoint: Endpoint, transport: Transport) -> None:
         self.url = f"unix://{endpoint.socket}" if endpoint.socket else f"tcp://{endpoint.host}"
         self.version = ""
         self.libpod_version: str | None = None
         self.server: str | None = None
-        self._name = name
+        self._name = str(place)
+        self._way_out = how_to_start(place)
         self._transport = transport
-        self._seconds = seconds
 
     async def greet(self) -> None:
         """Learn which versions it speaks ("/_ping").
@@ -131,7 +132,24 @@ class EngineAPI:
         raise RegistryError(f"{self._name} answered {answer.status_code} to {path}: {said}.", **details)
 
     async def _answer(self, path: str, limit: int) -> Answer:
-        return await self._transport.get(path, {}, limit)
+        try:
+            return await self._transport.get(path, {}, limit)
+        except CertificateRefused as error:
+            way_out = "the ca.pem beside docker's other certificates says which authority is believed"
+            raise CertificateRefused(f"{_reason(error)}; {way_out}.", operation="connect", url=self.url) from None
+        except NotTLS as error:
+            way_out = "if it speaks plain HTTP, leave DOCKER_TLS_VERIFY and DOCKER_CERT_PATH out"
+            raise NoConnection(f"{_reason(error)}; {way_out}.", operation="connect", url=self.url) from None
+        except NoConnection as error:
+            error.url = self.url
+            if isinstance(error.__context__, TimeoutError):
+                raise
+            raise NoConnection(f"{_reason(error)}: {self._way_out}.", operation="connect", url=self.url) from None
+
+
+def _reason(error: NoConnection) -> str:
+    """Return what is wrong, without what would help with a registry."""
+    return re.split(r"; |: is |\.$", str(error), maxsplit=1)[0]
 
 
 def _message(body: bytes) -> str:
@@ -165,7 +183,7 @@ async def open_api(place: Place, seconds: float) -> AsyncIterator[EngineAPI]:
         tries_again=0,
         socket=endpoint.socket,
     )
-    api = EngineAPI(str(place), endpoint, transport, seconds)
+    api = EngineAPI(place, endpoint, transport)
     try:
         await api.greet()
         yield api
