@@ -96,7 +96,7 @@ class Transport:
         self._failures = 0
         self._most_failures = 3 * connections
         proxy = None if socket else proxy_for(host, "http" if plain_http else "https")
-        self._wire = Wire(context, connections, proxy, self.pace, timeout, socket)
+        self._wire = Wire(context, proxy, self.pace, timeout, socket)
         self._retry = Retry(
             total=tries_again,
             status_forcelist=[429, 500, 502, 503, 504],

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 import httpx
-from aiohttp.http import HttpProcessingError
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -98,8 +99,6 @@ class Wire:
     ----------
     context : ssl.SSLContext
         How certificates are checked.
-    connections : int
-        How many connections to hold at most.
     proxy : str or None
         The proxy to go through.
     pace : Pace
@@ -111,28 +110,23 @@ class Wire:
     """
 
     def __init__(
-        self,
-        context: ssl.SSLContext,
-        connections: int,
-        proxy: str | None,
-        pace: Pace,
-        timeout: float,
-        socket: Path | None = None,
+        self, context: ssl.SSLContext, proxy: str | None, pace: Pace, timeout: float, socket: Path | None = None
     ) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
-        )
+        self._timeout = timeout
+        # No more than the pace lets through at once; idle ones to the registry are kept here, those to others there.
         self._connector: aiohttp.BaseConnector = (
-            aiohttp.UnixConnector(str(socket), limit=connections)
-            if socket
-            else aiohttp.TCPConnector(limit=connections, ssl=context)
+            aiohttp.UnixConnector(str(socket), limit=0) if socket else aiohttp.TCPConnector(limit=0, ssl=context)
         )
+        self._home = ""
+        self._idle: list[aiohttp.connector.Connection] = []
         # No cookies and no .netrc (trust_env would read it): what goes out is what auth.py puts there.
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(
+                total=timeout * _LONGEST_ANSWER_TIMEOUTS, sock_connect=timeout, sock_read=timeout
+            ),
         )
         self._host = lru_cache(_HOSTS_REMEMBERED)(self._request_to)
         self._pace = pace
@@ -140,6 +134,8 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        for connection in self._idle:
+            connection.close()
         await self._session.close()
 
     async def exchange(
@@ -158,8 +154,7 @@ class Wire:
         """
         async with self._pace:
             if form is None and self._proxy is None:
-                async with asyncio.timeout(self._timeout.total):
-                    answer = await self._straight(method, address, headers, limit)
+                answer = await self._straight(method, address, headers, limit)
             else:
                 answer = await self._by_session(method, address, headers, limit, form)
         self._pace.learn(answer.status_code, answer.headers)
@@ -182,54 +177,74 @@ class Wire:
         if any(map(_ENDS_HEADER.search, lines)):
             raise ValueError("A header would be several.")
         head = "\r\n".join([*lines, "\r\n"]).encode()
-        try:
-            connection, message, payload = await self._sent(request, method, head)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            # As aiohttp's session does: the server may have closed a connection that nobody used for a while.
-            connection, message, payload = await self._sent(request, method, head)
-        try:
-            body = b"" if method == "HEAD" else await _read(message.headers, payload, limit)
-        except BaseException:
-            connection.close()
-            raise
-        connection.release()
+        loop = asyncio.get_running_loop()
+        last = loop.time() + self._timeout * _LONGEST_ANSWER_TIMEOUTS
+
+        def wait_for_part() -> None:
+            patience.reschedule(min(loop.time() + self._timeout, last))
+
+        # One timer for each request, set anew for each part of an answer.
+        async with asyncio.timeout(self._timeout) as patience:
+            connection = await self._connected(address.origin)
+            try:
+                try:
+                    message, payload = await _ask(connection, method, head)
+                except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                    # As aiohttp's session does: the server may have closed a connection that was idle for a while.
+                    connection.close()
+                    connection = await self._connected(address.origin)
+                    message, payload = await _ask(connection, method, head)
+                body = b"" if method == "HEAD" else await _read(message.headers, payload, limit, wait_for_part)
+            except HttpProcessingError as error:
+                connection.close()
+                raise aiohttp.ClientResponseError(
+                    request.request_info, (), status=error.code, message=error.message
+                ) from error
+            except BaseException:
+                connection.close()
+                raise
+        self._give_back(connection, address.origin)
         return _answer(message.code, message.version, message.headers, body, address)
 
-    async def _sent(
-        self, request: aiohttp.ClientRequest, method: str, head: bytes
-    ) -> tuple[aiohttp.connector.Connection, Any, aiohttp.StreamReader]:
-        connection = await self._connector.connect(request, [], self._timeout)
-        try:
-            protocol = connection.protocol
-            assert protocol is not None
-            assert protocol.transport is not None
-            protocol.set_response_params(
-                skip_payload=method == "HEAD",
-                read_until_eof=True,
-                auto_decompress=False,
-                read_timeout=self._timeout.sock_read,
-            )
-            protocol.transport.write(head)
-            protocol.start_timeout()
-            while True:
-                message, payload = await protocol.read()
-                # An interim answer, such as 103, comes before the answer.
-                if message.code >= 200 or message.code == 101:
-                    return connection, message, payload
-        except HttpProcessingError as error:
+    async def _connected(self, origin: str) -> aiohttp.connector.Connection:
+        while self._idle and origin == self._home:
+            connection = self._idle.pop()
+            if _is_usable(connection):
+                return connection
             connection.close()
-            raise aiohttp.ClientResponseError(
-                request.request_info, (), status=error.code, message=error.message
-            ) from error
-        except BaseException:
-            connection.close()
-            raise
+        return await self._connector.connect(self._host(origin), [], aiohttp.ClientTimeout(sock_connect=self._timeout))
+
+    def _give_back(self, connection: aiohttp.connector.Connection, origin: str) -> None:
+        self._home = self._home or origin
+        if origin == self._home and _is_usable(connection):
+            self._idle.append(connection)
+        else:
+            connection.release()
 
     def _request_to(self, origin: str) -> aiohttp.ClientRequest:
         """Return what the connector knows a host by."""
         return aiohttp.ClientRequest("GET", URL(origin, encoded=True), loop=asyncio.get_running_loop())
+
+
+def _is_usable(connection: aiohttp.connector.Connection) -> bool:
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
+
+
+async def _ask(
+    connection: aiohttp.connector.Connection, method: str, head: bytes
+) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    """Send a request without a body, and return the head of the answer with its body to come."""
+    protocol = connection.protocol
+    assert protocol is not None
+    assert protocol.transport is not None
+    protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True, auto_decompress=False)
+    protocol.transport.write(head)
+    message, payload = await protocol.read()
+    while message.code < 200 and message.code != 101:
+        # An interim answer, such as 103.
+        message, payload = await protocol.read()
+    return message, payload
 
 
 def _answer(
@@ -239,7 +254,12 @@ def _answer(
     return Answer(status, headers, body, address, f"HTTP/{major}.{minor}")
 
 
-async def _read(headers: CIMultiDictProxy[str], content: aiohttp.StreamReader, limit: int) -> bytes:
+async def _read(
+    headers: CIMultiDictProxy[str],
+    content: aiohttp.StreamReader,
+    limit: int,
+    on_part: Callable[[], None] | None = None,
+) -> bytes:
     encoding = headers.get("content-encoding", "identity")
     if encoding != "identity":
         # A compressed body says nothing of its size; none was asked for.
@@ -255,4 +275,6 @@ async def _read(headers: CIMultiDictProxy[str], content: aiohttp.StreamReader, l
         if size > limit:
             raise TooLarge(f"The answer has more than {limit:,} bytes, the most regframe reads of one like it.")
         chunks.append(chunk)
+        if on_part is not None and not content.at_eof():
+            on_part()
     return b"".join(chunks)
