@@ -1,7 +1,8 @@
 # demo: what regframe does, on the sample registry.   test: everything the tests need, and the tests.
-# Both work from a new clone; nothing but Python 3.11 or later has to be there.
+# lab: JupyterLab on the notebooks, with the sample registry running.
+# All work from a new clone; nothing but Python 3.11 or later has to be there.
 
-.PHONY: demo test check lab clean
+.PHONY: demo test lab notebooks clean
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -17,7 +18,11 @@ test: $(VENV)/.dev parts
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lab: $(VENV)/.lab
-	$(BIN)/regframe demo --serve & trap "kill $$!" EXIT INT; $(BIN)/jupyter lab notebooks
+	$(BIN)/regframe demo --serve --tls --auth -- $(BIN)/jupyter lab $(LAB_ARGS) notebooks
+
+# Runs the notebooks from top to bottom and saves what came out; look at the difference before you commit it.
+notebooks: $(VENV)/.dev
+	$(BIN)/python -m tests.notebooks.run
 
 # The real parts (docker-registry, skopeo, …): as root on Debian and Ubuntu; elsewhere their tests skip and name them.
 .PHONY: parts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regframe.cli.options import command, end
+from regframe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from regframe.demo import SampleRegistry
     from regframe.inventory import Inventory
 
-_USERNAME, _PASSWORD = "myuser", "mypass123"
 _IMAGE = "httpd:2-alpine"
 _IMAGES_DRAWN = 12
 
@@ -34,21 +36,29 @@ def demo(
     tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS, with a self-signed certificate.")] = False,
     auth: Annotated[bool, typer.Option("--auth", help="Ask for a user and a password.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Serve there; 0 is any free port.")] = 0,
+    program: Annotated[
+        list[str] | None, typer.Argument(metavar="-- COMMAND", help="With --serve: run it, and end with it.")
+    ] = None,
 ) -> None:
     """Try regframe on a sample registry of its own.
 
     Takes its inventory, writes CSV files and two plots, and prints a summary.
 
-    With --serve the registry is left running for other commands, notebooks and tools.
+    With --serve the registry is left running for other commands, notebooks and tools; or as long as a COMMAND runs,
+    whose notebooks and programs find it by regframe.demo.running().
 
     Example: regframe demo --serve --tls --auth
     """
     from regframe import demo as sample_registry
 
-    username, password = (_USERNAME, _PASSWORD) if auth else (None, None)
+    if program and not serve:
+        raise ConfigurationError("A command runs beside the registry that --serve leaves running: add --serve.")
+    username, password = (sample_registry.USERNAME, sample_registry.PASSWORD) if auth else (None, None)
     with sample_registry.serve(tls=tls, username=username, password=password, port=port) as sample:
         print(f"The sample registry is at {'https' if tls else 'http'}://{sample.address}:")
         print(f"{sample_registry.SAMPLE_NOTE}.\n", flush=True)
+        if program:
+            raise typer.Exit(_run(program, sample))
         if serve:
             _wait(sample)
         else:
@@ -61,6 +71,18 @@ def _wait(sample: SampleRegistry) -> None:
     print("\n".join(_ways_in(sample)), flush=True)
     while True:
         time.sleep(3600)
+
+
+def _run(program: list[str], sample: SampleRegistry) -> int:
+    """Run a program that finds the registry in its environment; return its status."""
+    try:
+        process = subprocess.Popen(program, env=os.environ | sample.environment)  # noqa: S603 -- the user's own words
+    except OSError as error:
+        raise ConfigurationError(f"{program[0]} cannot be run: {error.strerror}.") from error
+    # Ctrl-C reaches both; what it means is for the program to say (JupyterLab asks first).
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
 
 
 def _ways_in(sample: SampleRegistry) -> list[str]:

@@ -14,13 +14,15 @@ True
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regframe.demo.content import SAMPLE_NOTE, ContentBuilder, SampleContent
 from regframe.errors import ConfigurationError
@@ -30,9 +32,13 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["SAMPLE_NOTE", "ContentBuilder", "SampleContent", "SampleRegistry", "sample_content", "serve"]
+__all__ = ["SAMPLE_NOTE", "ContentBuilder", "SampleContent", "SampleRegistry", "running", "sample_content", "serve"]
+
+USERNAME, PASSWORD = "myuser", "mypass123"
 
 _HOST = "127.0.0.1"
+# Where a sample registry that another process serves is told: “regframe demo --serve … COMMAND” does.
+_ADDRESS, _CA = "REGFRAME_SAMPLE", "REGFRAME_SAMPLE_CA"
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,12 @@ class SampleRegistry:
     username: str | None
     password: str | None = field(repr=False)
     content: SampleContent
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which :func:`running` finds it in another process."""
+        login = f"{self.username}:{self.password}@" if self.username else ""
+        return {_ADDRESS: login + self.address} | ({_CA: str(self.ca)} if self.ca else {})
 
 
 @lru_cache(maxsize=1)
@@ -125,6 +137,35 @@ def serve(
         portal.wrap_async_context_manager(_served(app, port, context)) as bound,
     ):
         yield SampleRegistry(f"localhost:{bound}", ca, username, password, content)
+
+
+@lru_cache(maxsize=1)
+def running() -> dict[str, Any]:
+    """Return how to reach a private sample registry (TLS, a user, a password) that runs as long as this process.
+
+    Where ``make lab`` has one running it is that one; otherwise this process serves its own, once.
+
+    Returns
+    -------
+    dict
+        The arguments of :class:`regframe.Registry`: target, username, password and ca.
+
+    Examples
+    --------
+    >>> registry = rf.Registry(**running())  # doctest: +SKIP
+    """
+    if address := os.environ.get(_ADDRESS):
+        login, _, target = address.rpartition("@")
+        username, _, password = login.partition(":")
+        return _arguments(target, username or None, password or None, os.environ.get(_CA))
+    stack = ExitStack()
+    sample = stack.enter_context(serve(tls=True, username=USERNAME, password=PASSWORD))
+    atexit.register(stack.close)
+    return _arguments(sample.address, sample.username, sample.password, str(sample.ca))
+
+
+def _arguments(target: str, username: str | None, password: str | None, ca: str | None) -> dict[str, Any]:
+    return {"target": target, "username": username, "password": password, "ca": ca}
 
 
 @contextmanager

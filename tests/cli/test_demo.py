@@ -89,3 +89,29 @@ def test_a_port_that_is_taken(call: Call, sample: demo.SampleRegistry) -> None:
     ended = call("demo", "--serve", "--port", sample.address.partition(":")[2])
     assert (ended.status, ended.output) == (1, "")
     assert ended.said.startswith("regframe: Port ")
+
+
+def test_a_command_runs_beside_the_registry_and_finds_it() -> None:
+    program = "import regframe as rf; from regframe import demo; print(rf.Registry(**demo.running()).ping().to_dict())"
+    ended = subprocess.run(
+        [*COMMAND, "demo", "--serve", "--tls", "--auth", "--", sys.executable, "-c", f"{program}; raise SystemExit(7)"],
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (7, "")
+    address = re.search(r"at https://(localhost:\d+)", ended.stdout)
+    assert address
+    assert f"'registry': '{address[1]}'" in ended.stdout
+    assert "'auth': 'basic'" in ended.stdout
+
+
+def test_a_command_that_cannot_run(call: Call) -> None:
+    ended = call("demo", "--serve", "--", "no-such-program")
+    assert (ended.status, ended.said.splitlines()[0]) == (
+        1,
+        "regframe: no-such-program cannot be run: No such file or directory.",
+    )
+    ended = call("demo", "--", "no-such-program")
+    assert (ended.status, "add --serve" in ended.said) == (1, True)

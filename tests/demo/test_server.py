@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -295,3 +296,19 @@ def test_a_port_that_is_taken_is_named(sample: demo.SampleRegistry) -> None:
 def test_a_user_without_a_password_is_refused(sample: demo.SampleRegistry) -> None:
     with pytest.raises(ConfigurationError, match="both"), demo.serve(username="someone", content=sample.content):
         pass
+
+
+def test_a_process_has_one_running_registry_and_it_is_private() -> None:
+    program = """
+import regframe as rf
+from regframe import demo
+login = demo.running()
+assert login is demo.running()
+assert rf.Registry(**login).ping()["auth"] == "basic"
+print(login["ca"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stderr == ""
+    assert not Path(done.stdout.strip()).exists()
