@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         tag_history,
     )
     from regframe.inventory import Interrupted, Inventory
+    from regframe.presentation import style
     from regframe.registry import Registry
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "retention",
     "select",
     "storage",
+    "style",
     "summary",
     "tag_history",
 ]
@@ -93,6 +95,7 @@ _MODULES = {
     "Interrupted": "regframe.inventory",
     "Inventory": "regframe.inventory",
     "Registry": "regframe.registry",
+    "style": "regframe.presentation",
 }
 
 

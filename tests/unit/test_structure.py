@@ -14,14 +14,14 @@ import regframe as rf
 PACKAGE = Path(rf.__file__).parent
 # From left to right; nothing imports from its right.
 ROOMS = (
-    ("errors", "version"),
+    ("errors", "version", "text"),
     ("reference", "oci", "target"),
     ("sources",),
     ("records", "scan", "uncompressed", "progress", "skopeo"),
     ("frames", "selection"),
     ("resume", "plan", "connection", "inventory"),
     ("comparison", "doctor", "referrers", "reader", "questions", "aio", "registry"),
-    ("analysis", "plot", "style"),
+    ("analysis", "plot", "presentation"),
     ("demo",),
     ("cli", "widgets"),
 )

@@ -1,0 +1,33 @@
+"""The images that a layers frame is of: tags of one image as one, under its most telling name."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from regframe.plot.canvas import needed, sizes_of
+from regframe.text import short_digest
+from regframe.version import parse_version
+
+_NEEDED = ("repository", "tag", "digest", "platform", "position", "layer_digest", "size")
+
+
+def layers_of_images(layers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of images that have a size, as float, each image once, with its ``name``; and the sizes' kind.
+
+    Attestations and artifacts, which have no platform, are left out.
+    """
+    needed(layers, _NEEDED, "a layers frame")
+    layers = layers[layers["platform"].notna()]
+    sizes, kind = sizes_of(layers)
+    layers = layers.assign(size=sizes, platform=layers["platform"].astype("str"))
+    layers = layers[sizes.ge(0).to_numpy()]
+    images = layers[["repository", "tag", "digest", "platform"]].drop_duplicates()
+    telling = [(parse_version(tag) is not None, len(tag), tag) for tag in images["tag"].fillna("")]
+    images = images.assign(telling=telling).sort_values("telling", ascending=False, kind="stable")
+    images = images.drop_duplicates(["repository", "digest"]).drop(columns="telling")
+    name = images["repository"] + ":" + images["tag"]
+    by_digest = images["repository"] + "@" + images["digest"].astype("str").map(short_digest)
+    name = name.fillna(by_digest).fillna("image").astype("str")
+    if images["platform"].nunique() > 1:
+        name = name + "  " + images["platform"]
+    return layers.merge(images.assign(name=name), on=["repository", "tag", "digest", "platform"]), kind

@@ -1,0 +1,133 @@
+"""Which platforms releases are for, and how large they are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+
+from regframe.analysis.releases import aliases
+from regframe.plot.canvas import (
+    GREY,
+    INK,
+    TINY,
+    axes_for_rows,
+    letters,
+    name_rows,
+    needed,
+    nothing,
+    room,
+    settle,
+    sizes_of,
+    title,
+    width_in_points,
+)
+from regframe.text import human_size, short_digest, shortened
+from regframe.version import tag_order
+
+_NEEDED = ("repository", "tag", "digest", "index_digest", "platform", "kind", "size")
+_COLOURS = "cividis_r"
+_BRIGHT = 0.5
+
+
+def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30, **kwargs: Any) -> Axes:
+    """Draw tags against platforms: a cell for each image that there is, with its size; the darker, the larger.
+
+    Tags of one release are one row, under the most specific of them and how many others there are.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``platform``, ``kind``, ``size`` (bytes).
+        Attestations and artifacts are left out.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    newest : int
+        How many rows to show at most, the highest versions of each repository first, fewer where the axes are too low;
+        the others are counted.
+    **kwargs
+        Passed on to :meth:`matplotlib.axes.Axes.pcolormesh`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> plot.platforms(registry.images("httpd"))  # doctest: +SKIP
+    """
+    needed(images, _NEEDED, "an images frame")
+    images = images[images["kind"].eq("image") & images["platform"].notna()]
+    sizes, kind = sizes_of(images)
+    images = images.assign(
+        size=sizes, platform=images["platform"].astype("str"), release=images["index_digest"].fillna(images["digest"])
+    )
+    rows = _releases(images)
+    shown = rows.head(room(ax, newest)).reset_index(drop=True)
+    columns = sorted(images["platform"].unique(), key=tag_order)
+    ax = axes_for_rows(ax, len(shown), 0.28)
+    if shown.empty:
+        return nothing(ax, "no images")
+    cells = images.merge(shown.assign(row=shown.index)[["repository", "release", "row"]], on=["repository", "release"])
+    cells = cells.drop_duplicates(["row", "platform"])
+    grid = np.full((len(shown), len(columns)), np.nan)
+    places = cells["row"].to_numpy(), cells["platform"].map(columns.index).to_numpy(dtype=int)
+    # An image whose size is not known is there nevertheless.
+    grid[places] = cells["size"].fillna(0).clip(lower=0)
+    _draw_grid(ax, grid, kwargs)
+    name_rows(ax, list(shown["name"]), longest=36)
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.set_xticks(range(len(columns)), [shortened(name, 24) for name in columns], rotation=40, ha="left",
+                  rotation_mode="anchor", parse_math=False)  # fmt: skip
+    ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=8)
+    ax.spines[:].set_visible(False)
+    title(ax, f"{len(rows):,} releases on {len(columns)} platforms, {kind} size" if len(rows) > 1 or len(columns) > 1
+          else f"1 release on 1 platform, {kind} size", len(rows) - len(shown))  # fmt: skip
+    settle(ax)
+    _write_sizes(ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), cells["size"].isna().any())
+    return ax
+
+
+def _releases(images: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each release with its name: the highest versions of each repository first, then untagged."""
+    tagged = aliases(images).rename(columns={"digest": "release"}).iloc[::-1].sort_values("repository", kind="stable")
+    releases = ["repository", "release"]
+    found = pd.concat([tagged[[*releases, "tag", "tags"]], images[releases].drop_duplicates()])
+    found = found.drop_duplicates(releases)
+    name = found["tag"].fillna(found["release"].map(short_digest, na_action="ignore")).fillna("image").astype("str")
+    if found["repository"].nunique() > 1:
+        name = found["repository"].fillna("none") + ":" + name
+    others = [f"  +{count - 1}" if count > 1 else "" for count in found["tags"].fillna(1)]
+    return found.assign(name=name + pd.Series(others, index=found.index, dtype="str"))
+
+
+def _draw_grid(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], kwargs: dict[str, Any]) -> None:
+    present = np.ma.masked_invalid(grid)
+    least = max(float(present[present > 0].min()) if (present > 0).any() else 1.0, 1.0)
+    # A little room at both ends: a single size is in the middle.
+    norm = LogNorm(least / 1.5, max(float(present.max()), least) * 1.5, clip=True)
+    style = {"cmap": _COLOURS, "norm": norm, "edgecolors": "white", "linewidth": 1.5}
+    edges = [np.arange(count + 1) - 0.5 for count in (grid.shape[1], grid.shape[0])]
+    ax.pcolormesh(*edges, np.ma.clip(present, least / 1.5, None), **{**style, **kwargs})
+
+
+def _write_sizes(
+    ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], places: set[tuple[int, int]], some_unknown: bool
+) -> None:
+    """Write each size into its cell where cells are wide enough; and a dot where there is no image."""
+    mesh = ax.collections[-1]
+    fits = width_in_points(ax) / grid.shape[1] > letters(7, TINY)
+    for (row, column), size in np.ndenumerate(grid):
+        if np.isnan(size):
+            ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=GREY)
+        elif fits:
+            red, green, blue, _ = mesh.to_rgba(max(size, 1.0))
+            is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < _BRIGHT
+            ax.text(
+                column, row, human_size(size) if size or not some_unknown else "?", ha="center", va="center",
+                fontsize=TINY, color="white" if is_dark else INK,
+            )  # fmt: skip
