@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import sys
 import tarfile
 import tempfile
 from io import BytesIO
@@ -180,3 +181,13 @@ def test_pipes_devices_and_other_links_in_an_archive_are_passed_over(archive: Pa
             member.type = kind
             tar.addfile(member)
     assert_same(f"docker-archive:{path}", f"docker-archive:{archive}")
+
+
+def test_zstd_without_its_library_says_what_to_install(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = tmp_path / "packed.tar.zst"
+    packed.write_bytes(zstandard.compress(archive.read_bytes()))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(rf.ConfigurationError, match=r"pip install 'regframe\[zstd\]'"):
+        rf.Registry(f"docker-archive:{packed}").images()

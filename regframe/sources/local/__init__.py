@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ async def open_place(place: Place, seconds: float) -> AsyncIterator[ListedSource
 def _read(place: Place, is_stopped: Callable[[], bool]) -> ListedSource:
     if place.transport == "containers-storage":
         return open_store(place)
-    path = Path(place.path).expanduser()
+    # Path.expanduser raises where there is no such user.
+    path = Path(os.path.expanduser(place.path))  # noqa: PTH111
     if place.transport == "dir":
         return DirectorySource(Folder(path, "folder that skopeo wrote"), place)
     if place.transport == "oci":

@@ -108,7 +108,10 @@ class Archive:
             hint = ", and this is a folder: oci: and dir: read those" if self._path.is_dir() else ""
             raise ConfigurationError(f"There is no archive at {self._path}: it must be a file{hint}.")
         with file:
-            yield file
+            try:
+                yield file
+            except OSError as error:
+                raise unreadable(self._path, error) from None
 
     def _read_at(self, position: int, count: int) -> bytes:
         with self._opened() as file:

@@ -123,7 +123,7 @@ def _path(text: str) -> Path:
     """Return a path; the programs expand variables in it, ``$UID`` among them."""
     if not _is_root():
         text = text.replace("$UID", str(os.geteuid()))
-    return Path(os.path.expandvars(text)).expanduser()
+    return Path(os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111
 
 
 def _user_folder(variable: str, default: str) -> Path:
