@@ -326,10 +326,14 @@ class AsyncRegistry(Questions):
         ------
         NotFound
             If there is none.
+        Unsupported
+            If the place keeps no manifests, as an engine.
         """
         async with self._connection.place() as source:
             pattern = await self._one(reference, source)
             document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
+        if not document.data:
+            raise Unsupported(f"{self.name} keeps no manifests; inspect() says what it knows.", operation="manifest")
         try:
             return msgspec.json.decode(document.data, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -104,7 +104,7 @@ def test_uncompressed_sizes_are_estimated_from_the_end_of_a_layer(
     assert layers["uncompressed_estimated"].all()
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith(("registry", "podman"))])
+@pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith(("registry", *ENGINES))])
 def test_inspect_is_what_skopeo_shows(targets: dict[str, str], place: str) -> None:
     witness = json.loads(run(needs("skopeo"), "inspect", targets[place]))
     found = dict(rf.Registry(targets[place], progress=False).inspect())
@@ -129,7 +129,6 @@ def test_a_layout_lists_what_it_holds(places: Places, tmp_path: Path) -> None:
     assert list(registry.repositories()["repository"]) == ["many-images", "localhost/team/other"]
     assert list(registry.tags("many-images")["tag"]) == ["1.0", "2.0"]
     assert list(registry.images("many-*:2.*")["tag"]) == ["2.0"]
-    assert list(registry.images("*:3.0")["repository"]) == ["localhost/team/other"]
     assert list(rf.Registry(f"{layout}:localhost/team/other:3.0", progress=False).images()["tag"]) == ["3.0"]
     images = registry.images()
     assert len(registry.layers(images[images["tag"] == "1.0"])) == 3

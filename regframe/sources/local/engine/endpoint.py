@@ -127,14 +127,14 @@ class _Context(msgspec.Struct, rename="pascal"):
 
 
 def _of_context(name: str) -> Endpoint:
-    said_by = f"docker's context “{printable(name)}”"
+    said_by = f"the docker context “{printable(name)}”"
     folder = _docker_folder() / "contexts"
     identifier = hashlib.sha256(name.encode()).hexdigest()
     try:
         context = msgspec.json.decode((folder / "meta" / identifier / "meta.json").read_bytes(), type=_Context)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"There is no {said_by}: docker context ls lists them, and docker context use chooses one."
+            f"There is no docker context “{printable(name)}”; docker context ls lists those that there are."
         ) from None
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigurationError(f"The file of {said_by} cannot be read: {printable(str(error))}.") from None
@@ -221,9 +221,10 @@ def _endpoint(address: str, engine: str, tls: ssl.SSLContext | None, said_by: st
     if scheme == "unix":
         return Endpoint(engine, Path(unquote(rest)), said_by=said_by)
     if scheme not in {"tcp", "http", "https"}:
+        way_out = "; forward its socket with ssh -nNT -L /tmp/engine.sock:SOCKET USER@HOST, and name that with unix://"
         raise Unsupported(
-            f"{said_by} says “{shown}”, and regframe reaches engines by unix://, tcp:// and https:// only; "
-            "forward its socket (ssh -nNT -L /tmp/engine.sock:/run/docker.sock USER@HOST) and name that with unix://."
+            f"{said_by} says “{shown}”, and regframe reaches engines by unix://, tcp:// and https:// only"
+            f"{way_out if scheme == 'ssh' else ''}."
         )
     try:
         url = urlsplit(address)
@@ -245,6 +246,8 @@ def _without_user(address: str) -> str:
 
 def _tls(folder: Path, *, verify: bool, said_by: str) -> ssl.SSLContext:
     """Return how TLS is spoken with docker's ``ca.pem``, and with ``cert.pem`` and ``key.pem`` as one's own."""
+    if not folder.is_dir() and verify:
+        raise ConfigurationError(f"There is no folder {folder}, which {said_by} names for certificates.")
     authority, certificate, key = folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
     try:
         # With an authority of its own, docker believes no other.

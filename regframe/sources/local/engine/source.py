@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
@@ -93,7 +93,7 @@ class EngineSource(ListedSource):
         self._listing = asyncio.Lock()
         self._is_listed = False
         # The manifests of an index are asked for by the index's name and their platform.
-        self._parts: dict[str, tuple[str, Descriptor]] = {}
+        self._parts: dict[str, str] = {}
         self._has_containerd_store: bool | None = None
 
     async def repositories(self, namespaces: Collection[str] = ()) -> AsyncIterator[str]:
@@ -113,18 +113,16 @@ class EngineSource(ListedSource):
         if isinstance(reference, Descriptor):
             return await self._part(repository, reference)
         if not is_digest(reference):
-            return await self._image(f"{repository}:{reference}", repository)
-        if repository == UNNAMED:
-            return await self._image(reference, repository)
-        try:
-            return await self._image(f"{repository}@{reference}", repository)
-        except NotFound:
-            # Of an image that was never pushed or pulled, only the ID is known.
-            return await self._image(reference, repository)
+            return await self._image(f"{repository}:{reference}", repository, reference)
+        if repository != UNNAMED:
+            with suppress(NotFound):
+                return await self._image(f"{repository}@{reference}", repository, reference)
+        # Of an image that was never pushed or pulled, only the ID is known.
+        return await self._image(reference, repository, reference)
 
     async def document(self, digest: str) -> Document:
         """Return what the engine says of the image with an ID."""
-        return await self._image(digest, UNNAMED)
+        return await self._image(digest, UNNAMED, digest)
 
     async def document_blob(self, digest: str) -> bytes:
         """Return nothing ever: what an engine says of a config comes with the image."""
@@ -167,18 +165,18 @@ class EngineSource(ListedSource):
         for reference in map(Reference.parse, digests):
             self.add(reference.digest or "", f"{reference.registry}/{reference.repository}")
 
-    async def _image(self, name: str, repository: str) -> Document:
+    async def _image(self, name: str, repository: str, reference: str) -> Document:
         """Ask for one image by a name of any kind."""
         try:
             image = await self._inspect(name)
         except NotFound as error:
             if self._api.libpod_version and "manifest list" in str(error):
-                return await self._podman_list(name, repository)
+                return await self._podman_list(repository, reference)
             raise NotFound(
                 f"{self.name} has no image {name}.", operation="manifest", status=404, url=error.url
             ) from None
-        if self._is_list_of_podman(image, name):
-            return await self._podman_list(name, repository)
+        if self._is_list_of_podman(image, name, reference):
+            return await self._podman_list(repository, reference)
         if image.manifests and image.descriptor and len(image.manifests) > 1:
             return self._index(name, image.descriptor, image.manifests)
         return await self._document(image, name, repository)
@@ -212,17 +210,13 @@ class EngineSource(ListedSource):
 
     def _index(self, name: str, descriptor: Descriptor, parts: list[PartOfIndex]) -> Document:
         index = index_of(descriptor, parts)
-        self._remember(name, index)
+        self._parts.update({entry.digest: name for entry in index.manifests})
         return Document(b"", descriptor.digest, descriptor.media_type, known=index)
 
-    def _remember(self, name: str, index: Index) -> None:
-        self._parts.update({entry.digest: (name, entry) for entry in index.manifests})
-
     async def _part(self, repository: str, entry: Descriptor) -> Document:
-        name, _ = self._parts.get(entry.digest, (f"{repository}@{entry.digest}", entry))
         if self._api.libpod_version:
-            found = await self._image(f"{name.rpartition(':')[0]}@{entry.digest}", repository)
-            return Document(b"", entry.digest, found.media_type, known=found.known)
+            return await self._image(f"{repository}@{entry.digest}", repository, entry.digest)
+        name = self._parts.get(entry.digest, f"{repository}@{entry.digest}")
         platform = {"platform": msgspec.json.encode(entry.platform).decode()} if entry.platform else {}
         image = await self._inspect(name, **platform)
         wanted = entry.platform
@@ -234,24 +228,23 @@ class EngineSource(ListedSource):
         past = await self._api.ask(f"/images/{name}/history", _history, query=platform)
         return Document(b"", entry.digest, entry.media_type, known=manifest_of(image, past, is_config_digest=False))
 
-    def _is_list_of_podman(self, image: Inspected, name: str) -> bool:
-        """Return whether a name is that of a manifest list, since what was inspected does not have it."""
-        return (
-            bool(self._api.libpod_version)
-            and not is_digest(name.rpartition("@")[2])
-            and name not in (image.repo_tags or [name])
-        )
+    def _is_list_of_podman(self, image: Inspected, name: str, reference: str) -> bool:
+        """Return whether a name is that of a manifest list: what Podman shows is an image of it, by another name."""
+        if not self._api.libpod_version:
+            return False
+        if is_digest(reference):
+            return reference not in {image_id(image.id), image.digest, *_digests(image).values()}
+        return name not in (image.repo_tags or [])
 
-    async def _podman_list(self, name: str, repository: str) -> Document:
-        """Return a manifest list, which is known to be here: for another name Podman would ask a registry."""
-        filters = msgspec.json.encode({"reference": [name]}).decode()
-        listed = await self._api.ask_libpod("/images/json", _list, query={"filters": filters})
-        found = await self._api.ask_libpod(f"/manifests/{name}/json", _manifest_list)
-        if not listed:
-            raise NotFound(f"{self.name} has no image {name}.", operation="manifest")
+    async def _podman_list(self, repository: str, reference: str) -> Document:
+        """Return a manifest list by its ID, since of a name that is not here Podman would ask a registry."""
+        await self._list()
+        identifier = reference if is_digest(reference) else self._listed.get(repository, {}).get(reference)
+        if identifier is None:
+            raise NotFound(f"{self.name} has no image {repository}:{reference}.", operation="manifest")
+        found = await self._api.ask_libpod(f"/manifests/{identifier.rpartition(':')[2]}/json", _manifest_list)
         index = Index(found.media_type, found.manifests or [], {}, None, None)
-        self._remember(name, index)
-        return Document(b"", image_id(listed[0].id), found.media_type, known=index)
+        return Document(b"", identifier, found.media_type, known=index)
 
 
 def _is_reference(text: str) -> bool:
