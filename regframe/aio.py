@@ -9,7 +9,15 @@ import pandas as pd
 
 from regframe.comparison import pulled
 from regframe.connection import parse_platforms
-from regframe.errors import ConfigurationError, InvalidDocument, InvalidReference, NoConnection, NotFound, printable
+from regframe.errors import (
+    ConfigurationError,
+    InvalidDocument,
+    InvalidReference,
+    NoConnection,
+    NotFound,
+    Unsupported,
+    printable,
+)
 from regframe.inventory import Inventory
 from regframe.questions import Questions
 from regframe.records import Records
@@ -333,7 +341,9 @@ class AsyncRegistry(Questions):
             pattern = await self._one(reference, source)
             document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
         if not document.data:
-            raise Unsupported(f"{self.name} keeps no manifests; inspect() says what it knows.", operation="manifest")
+            raise Unsupported(
+                f"{self._connection.name} keeps no manifests; inspect() says what it knows.", operation="manifest"
+            )
         try:
             return msgspec.json.decode(document.data, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
