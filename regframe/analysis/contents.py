@@ -56,7 +56,8 @@ class Contents:
             (images["index_digest"], images["index_size"]),
             (images["digest"], images["manifest_size"]),
             (images["config_digest"], images["config_size"]),
-            (layers["layer_digest"], layers["size"]),
+            # An engine keeps layers unpacked.
+            (layers["layer_digest"], layers["size"].fillna(layers["uncompressed_size"])),
         )
         found, names = pd.factorize(pd.concat([digest for digest, _ in parts], ignore_index=True))
         numbers, count = found.astype(np.int64), len(names)

@@ -51,9 +51,10 @@ def storage(inventory: Frames, by: By = "repository") -> pd.DataFrame:
 
     Notes
     -----
-    Sizes are bytes as stored, compressed. Tags of one image count once. A layer that an image lists twice counts once.
-    Foreign layers are not stored here and do not count, nor do the layers of Docker's schema 1, whose sizes are not
-    known. ``stored``, ``artifacts_size`` and ``documents_size`` of ``by="registry"`` add up to all that the tags hold.
+    Sizes are bytes as stored: compressed, but in an engine or an archive that keeps layers unpacked. Tags of one image
+    count once. A layer that an image lists twice counts once. Foreign layers are not stored here and do not count, nor
+    do the layers of Docker's schema 1, whose sizes are not known. ``stored``, ``artifacts_size`` and ``documents_size``
+    of ``by="registry"`` add up to all that the tags hold.
 
     Examples
     --------

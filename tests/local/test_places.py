@@ -95,6 +95,12 @@ def test_a_docker_archive_knows_uncompressed_sizes_only(inventories: dict[str, r
     assert list(expected["uncompressed_size"]) == list(expected["size"])
 
 
+@pytest.mark.parametrize("place", ["podman", "docker-archive"])
+def test_storage_counts_what_is_stored_unpacked(inventories: dict[str, rf.Inventory], place: str) -> None:
+    inventory = inventories[place]
+    assert rf.storage(inventory)["stored"].item() == inventory.images["uncompressed_size"].item()
+
+
 @pytest.mark.parametrize("place", ["registry v2s2", "oci", "oci-archive"])
 def test_uncompressed_sizes_are_estimated_from_the_end_of_a_layer(
     targets: dict[str, str], inventories: dict[str, rf.Inventory], place: str
