@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from regframe.errors import InvalidDocument, RegframeError
-from regframe.oci.config import ImageConfig, layer_of_each_step, parse_time, settings
+from regframe.oci.config import ImageConfig, layer_of_each_step, settings
 from regframe.oci.descriptor import Platform
-from regframe.oci.kind import kind_of_manifest, kind_of_tag, subject_of_tag
+from regframe.oci.kind import Kind, kind_of_manifest, kind_of_tag, subject_of_tag
 from regframe.oci.manifest import Manifest
 from regframe.oci.media_types import compression, is_stored
 from regframe.records import Image, Records
@@ -167,7 +167,11 @@ def _column(values: tuple[Any, ...], dtype: Any) -> Any:
         stamps[missing] = np.datetime64("NaT")
         return pd.Series(stamps).dt.tz_localize("UTC")
     if dtype == CATEGORY:
-        return pd.Series(pd.Categorical(pd.Series(list(values), dtype=TEXT)))
+        # Found by hand: pandas would make an array of all the text first.
+        categories = sorted({text for text in values if text is not None})
+        codes = {text: code for code, text in enumerate(categories)}
+        found = np.fromiter((codes.get(text, -1) for text in values), dtype="int64", count=len(values))
+        return pd.Series(pd.Categorical.from_codes(found, categories=pd.Index(categories, dtype=TEXT)))
     return pd.Series(list(values), dtype=dtype)
 
 
@@ -222,17 +226,20 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
     """
     order = {name: position for position, name in enumerate(records.repositories)}
     tags = sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest))
-    behind = {tag.digest: records.images(tag.digest, platforms, only) for tag in tags if tag.digest}
+    digests = {tag.digest for tag in tags if tag.digest}
+    behind = {digest: records.images(digest, platforms, only) for digest in digests}
     rows = [
         (tag.repository, tag.tag, records.tagged(image, tag.repository, tag.tag))
         for tag in tags
         for image in behind.get(tag.digest or "", [])
     ]
-    images = frame("images", [_image_row(repository, tag, image, records) for repository, tag, image in rows])
     shown = [image for _, _, image in rows]
+    fields = {id(image): _image_fields(image, records) for image in shown}
+    images = frame("images", [_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows])
+    pointed = {digest: _pointed(records, digest) for digest in (None, *digests)}
     return Frames(
         repositories=frame("repositories", records.repositories.items()),
-        tags=frame("tags", [_tag_row(records, tag.repository, tag.tag, tag.digest) for tag in tags]),
+        tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags]),
         images=images,
         layers=_below("layers", images, shown, partial(_layer_rows, estimates=records.estimates)),
         history=_below("history", images, shown, partial(_history_rows, estimates=records.estimates)),
@@ -266,22 +273,35 @@ def _below(
     return pd.concat([left, right], axis=1)
 
 
-def _tag_row(records: Records, repository: str, tag: str | None, digest: str | None) -> tuple[Any, ...]:
+def _pointed(records: Records, digest: str | None) -> tuple[str | None, str | None, Kind | None]:
+    """Return the digest, the media type and the kind of what tags point to, as far as they are known."""
     manifest = records.manifests.get(digest) if digest else None
-    kind = kind_of_tag(tag or "") or (kind_of_manifest(manifest) if manifest else None)
+    if digest is None or manifest is None:
+        return digest, None, None
+    return digest, manifest.media_type or None, kind_of_manifest(manifest)
+
+
+def _tag_row(
+    repository: str, tag: str | None, digest: str | None, media_type: str | None, kind: Kind | None
+) -> tuple[Any, ...]:
     version = parse_version(tag or "")
     parts = (
         (version.major, version.minor, version.patch, version.prerelease, version.variant) if version else (None,) * 5
     )
-    return repository, tag, digest, (manifest.media_type or None) if manifest else None, kind, *parts
+    return repository, tag, digest, media_type, kind_of_tag(tag or "") or kind, *parts
 
 
-def _image_row(repository: str, tag: str | None, image: Image, records: Records) -> tuple[Any, ...]:
+def _image_row(
+    repository: str, tag: str | None, before: tuple[Any, ...], subject: str | None, after: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    return repository, tag, *before, subject or subject_of_tag(tag or ""), *after
+
+
+def _image_fields(image: Image, records: Records) -> tuple[tuple[Any, ...], str | None, tuple[Any, ...]]:
+    """Return what the rows of an image's tags have in common: the columns before its subject, that, and those after."""
     manifest, platform = image.manifest, image.platform or Platform()
     document_sizes = records.document_sizes
-    return (
-        repository,
-        tag,
+    before = (
         image.digest,
         str(platform) or None,
         image.index_digest,
@@ -289,7 +309,8 @@ def _image_row(repository: str, tag: str | None, image: Image, records: Records)
         manifest.media_type or None,
         image.kind,
         image.artifact_type,
-        image.subject or subject_of_tag(tag or ""),
+    )
+    after = (
         platform.os or None,
         platform.architecture or None,
         platform.variant,
@@ -305,6 +326,7 @@ def _image_row(repository: str, tag: str | None, image: Image, records: Records)
         image.base_name,
         image.base_digest,
     )
+    return before, image.subject, after
 
 
 def _total(sizes: list[int | None]) -> int | None:
@@ -332,12 +354,11 @@ def _uncompressed(manifest: Manifest, estimates: Mapping[str, int]) -> list[tupl
 def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
     config = image.config or ImageConfig()
     history = config.history or []
-    steps = {
-        layer: step for step, layer in zip(history, layer_of_each_step(history, image.manifest.layers), strict=True)
-    }
+    layer_of_step = layer_of_each_step(history, image.manifest.layers)
+    steps = {layer: (step, time) for step, time, layer in zip(history, image.step_times, layer_of_step, strict=True)}
     sizes = _uncompressed(image.manifest, estimates)
     for position, (layer, uncompressed) in enumerate(zip(image.manifest.layers, sizes, strict=True)):
-        step = steps.get(position)
+        step, created = steps.get(position, (None, None))
         yield (
             position,
             layer.digest,
@@ -347,7 +368,7 @@ def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[An
             layer.size,
             *uncompressed,
             is_stored(layer.media_type),
-            parse_time(step.created) if step else None,
+            created,
             step.created_by if step else None,
         )
 
@@ -355,11 +376,12 @@ def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[An
 def _history_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
     history = (image.config and image.config.history) or []
     layers, sizes = image.manifest.layers, _uncompressed(image.manifest, estimates)
-    for number, (step, position) in enumerate(zip(history, layer_of_each_step(history, layers), strict=True)):
+    steps = zip(history, image.step_times, layer_of_each_step(history, layers), strict=True)
+    for number, (step, created, position) in enumerate(steps):
         layer = layers[position] if position is not None else None
         yield (
             number,
-            parse_time(step.created),
+            created,
             step.created_by,
             step.comment,
             bool(step.empty_layer),

@@ -47,6 +47,7 @@ class Image:
     index_digest: str | None = None
     platform: Platform | None = None
     config: ImageConfig | None = None
+    step_times: tuple[datetime | None, ...] = ()
     subject: str | None = None
     artifact_type: str | None = None
     created: datetime | None = None
@@ -135,16 +136,18 @@ class Records:
             config = self.configs.get(manifest.config.digest)
         platform = _platform(config, entry) if kind == "image" else None
         created = parse_time(config.created) if config else None
-        candidates: list[tuple[ReleasedSource, datetime | None]] = [
-            ("annotation", parse_time(manifest.annotations.get(CREATED_ANNOTATION))),
-            ("annotation", parse_time(self._index_annotation(index_digest, CREATED_ANNOTATION))),
-            ("config", created),
-        ]
-        history = [time for step in (config and config.history) or [] if (time := parse_time(step.created))]
-        candidates += [("history", time) for time in sorted(history, reverse=True)]
-        candidates.append(("modified", self.modified.get(index_digest or digest)))
-        candidates.append(("seen", self.seen.get(digest, self.started)))
-        released_at, released_source = released(candidates, self.started)
+        step_times = tuple([parse_time(step.created) for step in (config and config.history) or []])
+
+        def candidates() -> Iterator[tuple[ReleasedSource, datetime | None]]:
+            yield "annotation", parse_time(manifest.annotations.get(CREATED_ANNOTATION))
+            yield "annotation", parse_time(self._index_annotation(index_digest, CREATED_ANNOTATION))
+            yield "config", created
+            for time in sorted(filter(None, step_times), reverse=True):
+                yield "history", time
+            yield "modified", self.modified.get(index_digest or digest)
+            yield "seen", self.seen.get(digest, self.started)
+
+        released_at, released_source = released(candidates(), self.started)
 
         def base(name: str) -> str | None:
             labels = (config and config.config and config.config.labels) or {}
@@ -163,6 +166,7 @@ class Records:
             index_digest=index_digest,
             platform=platform,
             config=config,
+            step_times=step_times,
             subject=subject,
             artifact_type=artifact_type(manifest),
             created=created,

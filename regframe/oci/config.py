@@ -13,7 +13,7 @@ import msgspec
 from regframe.oci.descriptor import Descriptor, Platform, decode
 
 
-class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
+class Healthcheck(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """How a container is checked (Docker image specification; times in nanoseconds)."""
 
     test: list[str] | None = None
@@ -24,7 +24,7 @@ class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
     retries: int | None = None
 
 
-class ExecutionParameters(msgspec.Struct, frozen=True, rename="pascal"):
+class ExecutionParameters(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """The part named ``config``: what a container of the image starts with."""
 
     user: str | None = None
@@ -41,7 +41,7 @@ class ExecutionParameters(msgspec.Struct, frozen=True, rename="pascal"):
     on_build: list[str] | None = None
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One entry of the history: a step of the build, which made a layer unless ``empty_layer``."""
 
     created: str | None = None
@@ -50,13 +50,13 @@ class Step(msgspec.Struct, frozen=True):
     empty_layer: bool | None = None
 
 
-class RootFilesystem(msgspec.Struct, frozen=True):
+class RootFilesystem(msgspec.Struct, frozen=True, gc=False):
     """The digests of the unpacked layers, lowest first."""
 
     diff_ids: list[str] | None = None
 
 
-class ImageConfig(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):
+class ImageConfig(msgspec.Struct, frozen=True, gc=False, rename={"os_version": "os.version"}):
     """One image's config."""
 
     architecture: str = ""
@@ -104,6 +104,8 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
+        if time.tzinfo is UTC:
+            return time
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

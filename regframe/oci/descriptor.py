@@ -46,7 +46,7 @@ class Platform(msgspec.Struct, frozen=True, gc=False, rename={"os_version": "os.
         return wanted.variant is None or (self.variant or implied) == wanted.variant
 
 
-class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
+class Descriptor(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A reference to content by digest, with its size in bytes and its media type.
 
     Only the layers of Docker's schema 1 are without a size.

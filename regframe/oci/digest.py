@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from regframe.errors import DigestMismatch, InvalidDocument, printable
 
-_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_VERIFIABLE = re.compile("sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
 
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:
@@ -15,13 +16,13 @@ def digest_of(data: bytes, algorithm: str = "sha256") -> str:
     >>> digest_of(b"{}")
     'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
     """
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+    # By its own name: hashlib.new() asks OpenSSL for the algorithm each time.
+    return f"{algorithm}:{getattr(hashlib, algorithm)(data).hexdigest()}"
 
 
 def is_verifiable(digest: str) -> bool:
     """Return whether the digest is well formed and of an algorithm that can be computed here."""
-    algorithm, _, encoded = digest.partition(":")
-    return len(encoded) == _LENGTHS.get(algorithm) and not set(encoded) - set("0123456789abcdef")
+    return _VERIFIABLE.fullmatch(digest) is not None
 
 
 def verify(data: bytes, digest: str) -> None:

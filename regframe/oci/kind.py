@@ -61,7 +61,8 @@ def kind_of_manifest(manifest: Manifest | Index) -> Kind:
     """Return what a manifest is, by its artifact type, its config's media type and its layers' media types."""
     own_type = artifact_type(manifest)
     layers = manifest.layers if isinstance(manifest, Manifest) else []
-    types = [own_type or "", *(layer.media_type for layer in layers)]
+    # Layers are of a type or two.
+    types = {own_type or "", *(layer.media_type for layer in layers)}
     if any(one.startswith(_SIGNATURE_TYPES) for one in types):
         return "signature"
     if any(one.startswith(_ATTESTATION_TYPES) for one in types):

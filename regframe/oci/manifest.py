@@ -15,7 +15,7 @@ from regframe.oci.descriptor import Descriptor, decode
 from regframe.oci.digest import is_verifiable
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True, gc=False):
     """One image (or artifact): a config and layers.
 
     Docker's schema 1 has no config of its own; what it says instead is in ``embedded_config``, and so is what an engine
@@ -32,7 +32,7 @@ class Manifest(msgspec.Struct, frozen=True):
     uncompressed_sizes: tuple[int | None, ...] = ()
 
 
-class Index(msgspec.Struct, frozen=True):
+class Index(msgspec.Struct, frozen=True, gc=False):
     """An image index (Docker: manifest list): manifests, mostly one for each platform."""
 
     media_type: str
@@ -45,7 +45,7 @@ class Index(msgspec.Struct, frozen=True):
 _ABSENT = msgspec.Raw()
 
 
-class _AnyManifest(msgspec.Struct, rename="camel"):
+class _AnyManifest(msgspec.Struct, gc=False, rename="camel"):
     media_type: str | None = None
     config: Descriptor | None = None
     layers: list[Descriptor] | None = None

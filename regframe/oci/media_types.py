@@ -5,6 +5,8 @@ Sources: OCI image-spec ``media-types.md``; Docker's ``image-manifest-v2-2`` and
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -39,6 +41,7 @@ def essence(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=256)
 def compression(media_type: str) -> str | None:
     """Return how a layer of this media type is compressed: gzip, zstd, …, none; ``None`` if it does not say.
 
@@ -48,6 +51,7 @@ def compression(media_type: str) -> str | None:
     return _COMPRESSIONS.get(media_type.replace("+", ".").rpartition(".")[2])
 
 
+@lru_cache(maxsize=256)
 def is_stored(media_type: str) -> bool:
     """Return whether a registry holds layers of this media type itself (foreign layers are fetched elsewhere)."""
     return "foreign" not in media_type and "nondistributable" not in media_type
