@@ -341,9 +341,8 @@ class AsyncRegistry(Questions):
             pattern = await self._one(reference, source)
             document = await source.manifest(pattern.repository, pattern.digest or pattern.tag or "latest")
         if not document.data:
-            raise Unsupported(
-                f"{self._connection.name} keeps no manifests; inspect() says what it knows.", operation="manifest"
-            )
+            name = self._connection.name
+            raise Unsupported(f"{name} keeps no manifests; inspect() says what it knows.", operation="manifest")
         try:
             return msgspec.json.decode(document.data, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

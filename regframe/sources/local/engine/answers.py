@@ -14,7 +14,7 @@ import msgspec
 
 from regframe.oci import media_types
 from regframe.oci.config import ExecutionParameters, Healthcheck, ImageConfig, RootFilesystem, Step
-from regframe.oci.descriptor import Descriptor
+from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.digest import is_verifiable
 from regframe.oci.manifest import Index, Manifest
 
@@ -38,12 +38,24 @@ class Listed(msgspec.Struct, rename="pascal"):
     repo_digests: list[str] | None = None
 
 
+class _ImageData(msgspec.Struct, rename="pascal"):
+    platform: Platform | None = None
+
+
 class PartOfIndex(msgspec.Struct, rename="pascal"):
     """One manifest of an index, as an engine with containerd's store shows it."""
 
     descriptor: Descriptor
     available: bool = False
     kind: str = ""
+    image_data: _ImageData | None = None
+
+    @property
+    def entry(self) -> Descriptor:
+        """The index's entry, with the platform that the image itself says where the index says none."""
+        if self.descriptor.platform is not None or self.image_data is None:
+            return self.descriptor
+        return msgspec.structs.replace(self.descriptor, platform=self.image_data.platform)
 
 
 class PastStep(msgspec.Struct, rename="pascal"):
@@ -132,7 +144,7 @@ def manifest_of(image: Inspected, past: Sequence[PastStep], *, is_config_digest:
 
 def index_of(descriptor: Descriptor, parts: Sequence[PartOfIndex]) -> Index:
     """Return an index with the images that an engine holds of it; nothing is known of the others."""
-    entries = [part.descriptor for part in parts if part.available and part.kind == "image"]
+    entries = [part.entry for part in parts if part.available and part.kind == "image"]
     return Index(descriptor.media_type, entries, descriptor.annotations or {}, None, None)
 
 

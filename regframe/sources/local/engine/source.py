@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from regframe.errors import InvalidReference, NotFound, RegistryError, Unsupported, printable
-from regframe.oci.descriptor import Descriptor
+from regframe.errors import InvalidDocument, InvalidReference, NotFound, RegistryError, Unsupported, printable
+from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.digest import is_verifiable
 from regframe.oci.manifest import Index
+from regframe.oci.media_types import INDEXES
 from regframe.reference import UNNAMED, Reference, is_digest
 from regframe.sources import Document
 from regframe.sources.local.engine.answers import (
@@ -177,22 +178,28 @@ class EngineSource(ListedSource):
             ) from None
         if self._is_list_of_podman(image, name, reference):
             return await self._podman_list(repository, reference)
-        if image.manifests and image.descriptor and len(image.manifests) > 1:
+        if image.manifests and image.descriptor and image.descriptor.media_type in INDEXES:
             return self._index(name, image.descriptor, image.manifests)
         return await self._document(image, name, repository)
 
-    async def _inspect(self, name: str, **query: str) -> Inspected:
+    async def _inspect(self, name: str, platform: Platform | None = None) -> Inspected:
         path = f"/images/{name}/json"
         if self._api.libpod_version:
             return await self._api.ask_libpod(path, _inspected)
-        return await self._api.ask(path, _inspected, query={"manifests": "true", **query})
+        # Docker refuses both at once.
+        query = _of_platform(platform) if platform else {"manifests": "true"}
+        return await self._api.ask(path, _inspected, query=query)
 
-    async def _document(self, image: Inspected, name: str, repository: str, **query: str) -> Document:
+    async def _history(self, name: str, platform: Platform | None = None) -> list[PastStep]:
+        return await self._api.ask(
+            f"/images/{name}/history", _history, query=_of_platform(platform) if platform else {}
+        )
+
+    async def _document(self, image: Inspected, name: str, repository: str) -> Document:
         if not is_verifiable(image_id(image.id)):
-            raise RegistryError(f"{self.name} gives {name} an ID that is no digest.", operation="manifest")
-        past = await self._api.ask(f"/images/{name}/history", _history, query=query)
+            raise InvalidDocument(f"{self.name} gives {name} an ID that is no digest.", operation="manifest")
         is_config_digest = not await self._is_manifest_digest(image)
-        manifest = manifest_of(image, past, is_config_digest=is_config_digest)
+        manifest = manifest_of(image, await self._history(name), is_config_digest=is_config_digest)
         digest = _manifest_digest(image, repository) if is_config_digest else image_id(image.id)
         return Document(b"", digest, manifest.media_type or None, known=manifest)
 
@@ -217,16 +224,15 @@ class EngineSource(ListedSource):
         if self._api.libpod_version:
             return await self._image(f"{repository}@{entry.digest}", repository, entry.digest)
         name = self._parts.get(entry.digest, f"{repository}@{entry.digest}")
-        platform = {"platform": msgspec.json.encode(entry.platform).decode()} if entry.platform else {}
-        image = await self._inspect(name, **platform)
-        wanted = entry.platform
-        if wanted is not None and (image.os, image.architecture) != (wanted.os, wanted.architecture):
+        image = await self._inspect(name, entry.platform)
+        if image.id != entry.digest and not _is_for(image, entry.platform):
             raise Unsupported(
-                f"{self.name} tells nothing of {name} for {wanted}, only of its own platform: that takes Docker 28.1.",
-                operation="manifest",
-            )
-        past = await self._api.ask(f"/images/{name}/history", _history, query=platform)
-        return Document(b"", entry.digest, entry.media_type, known=manifest_of(image, past, is_config_digest=False))
+                f"{self.name} says nothing of {name} for {entry.platform}, only for the platform it runs on; "
+                "Docker 28.1 and newer say more.", operation="manifest",
+            )  # fmt: skip
+        part = msgspec.structs.replace(image, descriptor=entry)
+        manifest = manifest_of(part, await self._history(name, entry.platform), is_config_digest=False)
+        return Document(b"", entry.digest, entry.media_type, known=manifest)
 
     def _is_list_of_podman(self, image: Inspected, name: str, reference: str) -> bool:
         """Return whether a name is that of a manifest list: what Podman shows is an image of it, by another name."""
@@ -245,6 +251,17 @@ class EngineSource(ListedSource):
         found = await self._api.ask_libpod(f"/manifests/{identifier.rpartition(':')[2]}/json", _manifest_list)
         index = Index(found.media_type, found.manifests or [], {}, None, None)
         return Document(b"", identifier, found.media_type, known=index)
+
+
+def _of_platform(platform: Platform) -> dict[str, str]:
+    """Return the query that asks for one platform of an index (API 1.48 and 1.49)."""
+    known = {name: part for name, part in msgspec.to_builtins(platform).items() if part}
+    return {"platform": msgspec.json.encode(known).decode()}
+
+
+def _is_for(image: Inspected, platform: Platform | None) -> bool:
+    found = Platform(image.os, image.architecture, image.variant or None)
+    return platform is None or found.matches(platform)
 
 
 def _is_reference(text: str) -> bool:
