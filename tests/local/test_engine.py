@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import ssl
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +22,6 @@ from tests.parts.docker_engine import CLASSIC, CLASSIC_INSPECT, CONTAINERD, Dock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-AT_ONCE = 0.5
 
 
 @pytest.fixture(autouse=True)
@@ -273,6 +274,38 @@ def test_a_server_that_is_no_engine(classic: DockerEngine) -> None:
     classic.version = "no version"
     with pytest.raises(rf.RegistryError, match=r"What answers at unix://.* is not a container engine"):
         engine().images()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", r"podman did not answer within 0\.2 seconds; timeout= allows more"),
+        (b"220 mail ready\r\n", r"podman does not answer in HTTP: start it"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nO", "did not answer within|broke"),
+    ],
+)
+def test_a_socket_of_something_else(answer: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/s")
+        listener.listen()
+        monkeypatch.setenv("CONTAINER_HOST", f"unix://{folder}/s")
+        answering = threading.Thread(target=answer_all, args=(listener, answer), daemon=True)
+        answering.start()
+        with pytest.raises(rf.NoConnection, match=said):
+            engine("podman:", timeout=0.2).images()
+        listener.shutdown(socket.SHUT_RDWR)
+        answering.join()
+
+
+def answer_all(listener: socket.socket, answer: bytes) -> None:
+    held: list[socket.socket] = []
+    with suppress(OSError):
+        while True:
+            held.append(listener.accept()[0])
+            with suppress(OSError):
+                held[-1].sendall(answer)
+    for one in held:
+        one.close()
 
 
 def test_ping_says_what_answers(classic: DockerEngine) -> None:
