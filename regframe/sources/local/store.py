@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from regframe.errors import ConfigurationError, NotFound, printable
+from regframe.errors import ConfigurationError, NotFound, RegframeError, printable
 from regframe.oci import media_types
+from regframe.oci.config import ImageConfig, parse_config
 from regframe.oci.descriptor import Descriptor, decode
 from regframe.oci.digest import digest_of, is_verifiable, verify
 from regframe.oci.manifest import Manifest, parse_manifest
@@ -69,6 +71,15 @@ class _StoredImage:
         """Return one of the image's documents (“big data”) by its name."""
         return self.files.read(f"{self.folder}/{self.record.id}/{_file_name(name)}")
 
+    def config(self) -> ImageConfig | None:
+        """Return the image's config, if it is there and whole."""
+        try:
+            return (
+                parse_config(self.read(self.image_id)) if self.image_id in (self.record.big_data_names or []) else None
+            )
+        except RegframeError:
+            return None
+
     @property
     def image_id(self) -> str:
         """The image ID, as a digest."""
@@ -86,6 +97,7 @@ class StoreSource(ListedSource):
 
     An image is known by its config's digest, its ID. It keeps the manifest as it was pulled or built, and layers
     unpacked: the manifest says the compressed size of a layer that was pulled, and the store how large its tar is.
+    What a build left between its steps is found by its ID, and is not listed, as ``podman images`` does not.
 
     Parameters
     ----------
@@ -107,29 +119,37 @@ class StoreSource(ListedSource):
         self._images: dict[str, _StoredImage] = {}
         self._configs: dict[str, _StoredImage] = {}
         self._layers: dict[str, _LayerRecord] = {}
-        named: set[str] = set()
         # A configuration made for many machines names others that are not on each.
         stores = [Folder(root, _WHAT) for root in (location.root, *filter(os.path.lexists, location.others))]
         driver = location.driver or _driver_of(location.root)
+        images: list[_StoredImage] = []
         for files in stores:
             for layer in _records(files, f"{driver}-layers/layers.json", _layer_records):
                 self._layers.setdefault(layer.id, layer)
-            for record in _records(files, f"{driver}-images/images.json", _image_records):
-                self._keep(_StoredImage(files, f"{driver}-images", record), named)
+            records = _records(files, f"{driver}-images/images.json", _image_records)
+            images += [_StoredImage(files, f"{driver}-images", record) for record in records]
+        intermediate = _intermediate(images)
+        named: set[str] = set()
+        for image in images:
+            self._keep(image)
+            if image.record.id not in intermediate:
+                self._list(image, named)
 
-    def _keep(self, image: _StoredImage, named: set[str]) -> None:
-        record, digest = image.record, image.digest
+    def _keep(self, image: _StoredImage) -> None:
         prefix = f"{_MANIFEST}-"
-        names = record.big_data_names or []
+        names = image.record.big_data_names or []
         others = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-        for each in (digest, image.image_id, *others):
+        for each in (image.digest, image.image_id, *others):
             self._images.setdefault(each, image)
         for name in filter(is_verifiable, names):
             self._configs.setdefault(name, image)
-        # A name belongs to one image: that of the first store.
-        if not record.names or not named.issuperset(record.names):
-            self.add_named(digest, [name for name in record.names or [] if name not in named])
-        named.update(record.names or [])
+
+    def _list(self, image: _StoredImage, named: set[str]) -> None:
+        """List an image under its names; one that another store has given to another image is no longer its own."""
+        names = image.record.names or []
+        if not names or not named.issuperset(names):
+            self.add_named(image.digest, [name for name in names if name not in named])
+        named.update(names)
 
     async def document(self, digest: str) -> Document:
         """Return the manifest with a digest, or that of the image with an ID.
@@ -214,6 +234,29 @@ def _records(files: Folder, name: str, decoder: msgspec.json.Decoder[list[_Recor
     except NotFound:
         return []
     return [] if data.strip() in {b"", b"null"} else decode(decoder, data, f"{name} of the store")
+
+
+def _intermediate(images: Sequence[_StoredImage]) -> set[str]:
+    """Return the IDs of images without a name of which another is one step more.
+
+    Source: containers/common, ``libimage/layer_tree.go`` (``areParentAndChild``).
+    """
+    if all(image.record.names for image in images):
+        return set()
+    built = {image.record.id: (image, config) for image in images if (config := image.config())}
+    earlier = set()
+    for _, config in built.values():
+        if config.history:
+            before, diff_ids = tuple(config.history[:-1]), tuple(config.diff_ids)
+            earlier.add((before, diff_ids))
+            # The last step made a layer. What is without any layer is not looked for below one.
+            if len(diff_ids) > 1:
+                earlier.add((before, diff_ids[:-1]))
+    return {
+        image_id
+        for image_id, (image, config) in built.items()
+        if not image.record.names and (tuple(config.history or ()), tuple(config.diff_ids)) in earlier
+    }
 
 
 def _file_name(name: str) -> str:
