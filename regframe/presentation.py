@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|logical|stored|exclusive|shared")
 _DIGESTS = re.compile(r".*digest|diff_id|subject")
-_VENDOR = "application/vnd."
+VENDOR = "application/vnd."
 _LONGEST_CELL = 400
 _LONGEST_STYLED = 120
 
@@ -50,12 +50,12 @@ def style(frame: pd.DataFrame, *, rows: int = 200) -> Styler:
         # A Styler does not take the same label twice.
         shown = shown.loc[:, ~shown.columns.duplicated()].reset_index(drop=True)
     columns = range(shown.shape[1])
-    writers = {name: _escaping(writer(shown[name])) for name in shown.columns}
-    styler = shown.style.format(writers, na_rep="").format_index(_label, axis=0).format_index(_label, axis=1)
+    writers: dict[Any, Any] = {name: _escaping(writer(shown[name])) for name in shown.columns}
+    styler: Any = shown.style.format(writers, na_rep="").format_index(_label, axis=0).format_index(_label, axis=1)
     styler = styler.format_index_names(_label, axis=0).format_index_names(_label, axis=1)
     if isinstance(shown.index, pd.RangeIndex):
         styler = styler.hide(axis="index")
-    numbers = [place for place in columns if pd.api.types.is_numeric_dtype(shown.dtypes.iloc[place].base)]
+    numbers = [place for place in columns if pd.api.types.is_any_real_numeric_dtype(shown.dtypes.iloc[place])]
     styles: list[Any] = [
         {"selector": f".col{place}", "props": f"text-align: {'right' if place in numbers else 'left'}"}
         for place in columns
@@ -63,7 +63,8 @@ def style(frame: pd.DataFrame, *, rows: int = 200) -> Styler:
     if len(frame) > len(shown):
         styler = styler.set_caption(f"The first {len(shown):,} of {len(frame):,} rows")
         styles.append({"selector": "caption", "props": "caption-side: bottom; text-align: left"})
-    return styler.set_table_styles(styles)
+    styled: Styler = styler.set_table_styles(styles)
+    return styled
 
 
 def writer(values: pd.Series[Any]) -> Callable[[Any], str]:
@@ -78,11 +79,11 @@ def _writer_of_present(name: str, dtype: Any) -> Callable[[Any], str]:
     if pd.api.types.is_bool_dtype(dtype):
         return lambda value: "yes" if value else "no"
     if pd.api.types.is_integer_dtype(dtype) or (pd.api.types.is_float_dtype(dtype) and _SIZES.fullmatch(name)):
-        return (lambda size: _size(name, size)) if _SIZES.fullmatch(name) else "{:,}".format
+        return human_size if name.endswith("_change") else size_text if _SIZES.fullmatch(name) else "{:,}".format
     if pd.api.types.is_float_dtype(dtype):
         return lambda value: f"{value:,.1f}"
     if name == "media_type":
-        return lambda value: line(value).removeprefix(_VENDOR)
+        return lambda value: line(value).removeprefix(VENDOR)
     if name == "created_by":
         return lambda value: step_text(str(value))
     return (lambda value: short_digest(line(value))) if _DIGESTS.fullmatch(name) else line
@@ -93,9 +94,9 @@ def line(value: Any) -> str:
     return " ".join(printable(str(value), _LONGEST_CELL).split())
 
 
-def _size(name: str, size: float) -> str:
-    # The size of a layer of schema 1, which is not known, is -1 there.
-    return "" if size < 0 and not name.endswith("_change") else human_size(size)
+def size_text(size: float) -> str:
+    """Return a size for people; that of a layer of schema 1, which is not known, is -1 there."""
+    return human_size(size) if size >= 0 else ""
 
 
 def _escaping(write: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -12,6 +12,8 @@ _LETTERS_OF_A_DIGEST = 12
 _NOP = re.compile(r"^/bin/sh -c #\(nop\)\s*")
 _ARGUMENTS = re.compile(r"^(RUN )?\|\d+ .*?(?=/bin/sh -c )", re.DOTALL)
 _SHELL = re.compile(r"^(?:RUN )?/bin/sh -c\s+")
+# Of what was copied, builders write the whole hash.
+_CONTENT = re.compile(r"\b((?:file|dir|multi):[0-9a-f]{12})[0-9a-f]+")
 _BUILDKIT = re.compile(r"\s*# buildkit\s*$")
 
 
@@ -50,7 +52,7 @@ def step_text(created_by: str, limit: int = 400) -> str:
     text = _BUILDKIT.sub("", created_by)
     if without_nop := _NOP.sub("", text):
         text = without_nop if without_nop != text else _SHELL.sub("RUN ", _ARGUMENTS.sub("", text))
-    return printable(" ".join(text.split()), limit)
+    return printable(" ".join(_CONTENT.sub(r"\1", text).split()), limit)
 
 
 def shortened(text: str, length: int) -> str:

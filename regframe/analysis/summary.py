@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.filesize import decimal
 
 from regframe.analysis.contents import LAYER, Contents
 from regframe.analysis.releases import releases
 from regframe.analysis.steps import step_text
 from regframe.analysis.storage import storage
 from regframe.errors import printable
+from regframe.text import human_size, short_digest
 from regframe.frames import COUNT
 from regframe.inventory import Inventory
 
@@ -142,7 +142,7 @@ def _for_people(facts: pd.Series[Any]) -> dict[str, str]:
         if value is None:
             continue
         if name in _BYTES:
-            texts[str(name)] = decimal(value)
+            texts[str(name)] = human_size(value)
         elif isinstance(value, int):
             texts[str(name)] = f"{value:,}"
         else:
@@ -156,11 +156,11 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         values = frame[name].astype(object).where(frame[name].notna(), None)
         if name in _BYTES:
-            shown[name] = ["" if value is None else decimal(value) for value in values]
+            shown[name] = ["" if value is None else human_size(value) for value in values]
         elif name == "created_by":
             shown[name] = ["" if value is None else printable(step_text(value), _LONGEST_STEP) for value in values]
         elif name == "layer_digest":
-            shown[name] = [str(value).partition(":")[2][:12] for value in values]
+            shown[name] = [short_digest(str(value)) for value in values]
         else:
             shown[name] = ["" if value is None else printable(str(value), _LONGEST_STEP) for value in values]
     return shown

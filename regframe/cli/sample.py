@@ -170,7 +170,8 @@ def _draw(inventory: Inventory, folder: Path) -> list[Path]:
 
 def _summary(inventory: Inventory) -> list[Column]:
     """Return the table of the repositories, and of all of them in the last line."""
-    from regframe.cli.tables import Column, minute, size
+    from regframe.cli.tables import Column, minute
+    from regframe.text import human_size
 
     images = inventory.images[inventory.images["kind"] == "image"]
     layers = inventory.layers[inventory.layers["stored"]]
@@ -193,7 +194,7 @@ def _summary(inventory: Inventory) -> list[Column]:
         numbers("tags", [len(some) for some in of(inventory.tags)]),
         numbers("images", [some["digest"].nunique() for some in of(images)]),
         numbers("platforms", [some["platform"].nunique() for some in of(images)]),
-        Column("size", [size(value) for value in sizes], is_number=True),
+        Column("size", [human_size(value) for value in sizes], is_number=True),
         Column("oldest", [time[:10] for time in minute(released["min"])]),
         Column("newest", [time[:10] for time in minute(released["max"])]),
     ]

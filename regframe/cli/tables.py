@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -13,26 +12,19 @@ from typing import IO, Any
 import pandas as pd
 from rich.cells import cell_len
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from regframe.errors import printable
-from regframe.frames import COUNT, TIME
+from regframe.frames import COUNT
 from regframe.inventory import iso_times
+from regframe.presentation import VENDOR, line, size_text, writer
+from regframe.text import human_size, short_digest
 
 _WIDTH_OF_A_FILE = 160
 _GAP = 2
 _ROWS_AT_ONCE = 500
-_LONGEST_CELL = 400
 _NARROWEST = 6
-_SHORT_DIGEST = 12
 _TAGS_SHOWN = 8
-_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|logical|stored|exclusive|shared")
-_DIGESTS = re.compile(r".*digest|diff_id|subject")
-_VENDOR = "application/vnd."
-# What docker and BuildKit write around the Dockerfile's own words.
-_AROUND_STEP = re.compile(r"^/bin/sh -c #\(nop\) +|(?<=^RUN )/bin/sh -c | # buildkit$")
 # Columns that say something only where they say something else.
 _USUAL = {"kind": "image", "compression": "gzip", "stored": True, "released_source": "config"}
 # Text that may be cut, and what has to be left of it.
@@ -106,7 +98,7 @@ def print_frame(name: str, frame: pd.DataFrame, file: IO[str]) -> None:
         frame = frame.assign(platform=frame["platform"].astype("str").fillna(frame["kind"].astype("str")))
     columns = [column for column in shown.columns.split() if set(frame[column].dropna()) - {_USUAL.get(column)}]
     same = takewhile(lambda column: column in columns and frame[column].nunique() == 1, shown.above.split())
-    common = {column: _cell(frame[column].dropna().iloc[0]) for column in same}
+    common = {column: line(frame[column].dropna().iloc[0]) for column in same}
     if common:
         image = ":".join(value for column, value in common.items() if column != "platform")
         console.print(Text(" ".join(filter(None, [image, common.get("platform")])), style="bold"))
@@ -141,8 +133,8 @@ def print_fields(fields: Mapping[Any, Any], file: IO[str]) -> None:
     table.add_column(style="bold", min_width=max(map(len, fields)))
     table.add_column(overflow="fold")
     for name, value in fields.items():
-        for number, line in enumerate(_lines(name, value)):
-            table.add_row("" if number else name, Text(line))
+        for number, text in enumerate(_lines(name, value)):
+            table.add_row("" if number else name, Text(text))
     console.print(table)
 
 
@@ -150,20 +142,11 @@ def print_files(paths: Iterable[Path], frames: dict[str, pd.DataFrame], file: IO
     """Print which files an inventory was written to, with their rows and sizes."""
     console, written = console_for(file), [path for path in paths if path.stem in frames]
     columns = [
-        Column("file", [_cell(path) for path in written]),
+        Column("file", [line(path) for path in written]),
         Column("rows", [f"{len(frames[path.stem]):,}" for path in written], is_number=True),
-        Column("size", [size(path.stat().st_size) for path in written], is_number=True),
+        Column("size", [human_size(path.stat().st_size) for path in written], is_number=True),
     ]
     print_columns(columns, console)
-
-
-def size(count: int) -> str:
-    """Return a size in bytes for people: ``3.1 MB``; that of a layer of schema 1, which is not known, is -1 there."""
-    return re.sub(" bytes?$", " B", decimal(count)) if count >= 0 else ""
-
-
-def _signed_size(count: int) -> str:
-    return size(count) if count >= 0 else f"-{size(-count)}"
 
 
 def minute(times: pd.Series[Any]) -> list[str]:
@@ -180,34 +163,8 @@ def console_for(file: IO[str]) -> Console:
 
 
 def _column(values: pd.Series[Any]) -> Column:
-    name = str(values.name)
-    if values.dtype == TIME:
-        return Column(name, minute(values))
-    present = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
-    if values.dtype == COUNT:
-        written = _signed_size if _SIZES.fullmatch(name) else "{:,}".format
-        return Column(name, ["" if value is None else written(int(value)) for value in present], is_number=True)
-    return Column(name, ["" if value is None else _written(name, value) for value in present], least=_LEAST.get(name))
-
-
-def _written(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if name == "media_type":
-        return _cell(value).removeprefix(_VENDOR)
-    if name == "created_by":
-        return _cell(_AROUND_STEP.sub("", value))
-    return _short(_cell(value)) if _DIGESTS.fullmatch(name) else _cell(value)
-
-
-def _cell(value: Any) -> str:
-    """Return text from outside as one line that does nothing to a terminal."""
-    return " ".join(printable(str(value), _LONGEST_CELL).split())
-
-
-def _short(digest: str) -> str:
-    algorithm, _, value = digest.partition(":")
-    return value[:_SHORT_DIGEST] if algorithm == "sha256" else digest[: len(algorithm) + 1 + _SHORT_DIGEST]
+    name, write = str(values.name), writer(values)
+    return Column(name, [write(value) for value in values], is_number=values.dtype == COUNT, least=_LEAST.get(name))
 
 
 def _fitted(columns: Sequence[Column], width: int, left_out: list[str]) -> dict[str, int]:
@@ -235,20 +192,21 @@ def _lines(name: str, value: Any) -> list[str]:
             return [""]
         case "RepoTags", list():
             first = [*value[:_TAGS_SHOWN], *(["…"] if len(value) > _TAGS_SHOWN else [])]
-            return [_cell(f"{len(value):,}: {', '.join(first)}")]
+            return [line(f"{len(value):,}: {', '.join(first)}")]
         case "LayersData", list():
             return [
-                f"{_short(layer['Digest'])}  {size(layer['Size']):>8}  {_cell(layer['MIMEType']).removeprefix(_VENDOR)}"
+                f"{short_digest(layer['Digest'])}  {size_text(layer['Size']):>8}  "
+                f"{line(layer['MIMEType']).removeprefix(VENDOR)}"
                 for layer in value
             ]
         case "Layers", list():
             return [f"{len(value):,}"]
         case _, list():
-            return [_cell(line) for line in value] or [""]
+            return [line(text) for text in value] or [""]
         case _, dict():
-            return [_cell(f"{key}={text}") for key, text in value.items()] or [""]
+            return [line(f"{key}={text}") for key, text in value.items()] or [""]
         case _:
-            return [_cell(value)]
+            return [line(value)]
 
 
 def _counts(name: str, row: str, frame: pd.DataFrame) -> str:
@@ -271,7 +229,7 @@ def _counts(name: str, row: str, frame: pd.DataFrame) -> str:
         stored = once[once["stored"]]
         unpacked = stored["size"].isna().all() and stored["uncompressed_size"].notna().any()
         sizes = stored["uncompressed_size" if unpacked else "size"]
-        counted += f"{distinct}, {size(int(sizes.sum()))}{' uncompressed' if unpacked else ''}"
+        counted += f"{distinct}, {human_size(int(sizes.sum()))}{' uncompressed' if unpacked else ''}"
     return counted
 
 

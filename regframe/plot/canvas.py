@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,8 +21,10 @@ BLUE, ORANGE, _, _, SKY, VERMILION, _ = PALETTE
 DARK = ("#0072B2", "#009E73", "#D55E00")
 GREY = "#D9D9D9"
 FAINT = "#EEEEEE"
+FADED = "#999999"
 INK = "#333333"
 
+LARGE = 11
 SMALL = 8
 TINY = 7
 # How wide a letter of matplotlib's own font is, of its height; a little more than most.
@@ -85,12 +88,13 @@ def title(ax: Axes, text: str, hidden: int = 0, of: str = "") -> None:
     """Write the title, and how many others are not shown."""
     others = f", and {hidden:,} other{'s' * (hidden != 1)} not shown" if hidden and not of else ""
     others = f", and {hidden:,} other {of} not shown" if hidden and of else others
-    ax.set_title(text + others, loc="left", fontsize=11, parse_math=False)
+    wide = max(int(width_in_points(ax) / letters(1, LARGE)), 20)
+    ax.set_title("\n".join(textwrap.wrap(text + others, wide)), loc="left", fontsize=LARGE, parse_math=False)
 
 
-def name_rows(ax: Axes, names: Sequence[str], longest: int = 44) -> None:
-    """Write a name beside each row, the first on top, no longer than the figure is wide enough for."""
-    longest = min(longest, max(int(_width_of_figure(ax) * 0.4 / letters(1, SMALL + 2)), 8))
+def name_rows(ax: Axes, names: Sequence[str], longest: int = 44, share: float = 0.4) -> None:
+    """Write a name beside each row, the first on top, no longer than a share of the figure is wide."""
+    longest = min(longest, max(int(_width_of_figure(ax) * share / letters(1, SMALL + 2)), 8))
     ax.set_yticks(range(len(names)), [shortened(name, longest) for name in names], parse_math=False)
     tight = ax.get_window_extent().height / ax.figure.dpi / max(len(names), 1) < 0.24
     ax.tick_params(axis="y", length=0, labelsize=SMALL if tight else SMALL + 1)

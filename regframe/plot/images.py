@@ -23,8 +23,8 @@ def layers_of_images(layers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     layers = layers[sizes.ge(0).to_numpy()]
     images = layers[["repository", "tag", "digest", "platform"]].drop_duplicates()
     telling = [(parse_version(tag) is not None, len(tag), tag) for tag in images["tag"].fillna("")]
-    images = images.assign(telling=telling).sort_values("telling", ascending=False, kind="stable")
-    images = images.drop_duplicates(["repository", "digest"]).drop(columns="telling")
+    images = images.take(sorted(range(len(images)), key=telling.__getitem__, reverse=True))
+    images = images.drop_duplicates(["repository", "digest"])
     name = images["repository"] + ":" + images["tag"]
     by_digest = images["repository"] + "@" + images["digest"].astype("str").map(short_digest)
     name = name.fillna(by_digest).fillna("image").astype("str")

@@ -79,9 +79,9 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 
     bytes_axis(ax, f"{kind} size; a colour is a layer that several of these images share")
     hidden = len(totals) - len(shown)
     of = "1 image" if len(totals) == 1 else f"{len(totals):,} images"
+    settle(ax)
     title(ax, f"The {len(shown)} largest images" if hidden else f"Layer sizes of {of}", hidden)
     ends = totals["size"].head(len(shown))
-    settle(ax)
     note_sizes(ax, ends, map(human_size, ends))
     if "created_by" in bars:
         _name_largest_steps(ax, bars, colours)
@@ -130,12 +130,12 @@ def layers(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 40, *
         step_text(step) if isinstance(step, str) and step.strip() else short_digest(str(digest))
         for step, digest in zip(steps, shown["layer_digest"], strict=True)
     ]
-    name_rows(ax, names, longest=60)
+    name_rows(ax, names, longest=64, share=0.5)
     bytes_axis(ax, f"{kind} size, added up from the first layer")
     of_many = f" (the first of {count:,} images)" if count > 1 else ""
+    settle(ax)
     title(ax, f"{shortened(bars['name'].iloc[0], 60)}{of_many}: {human_size(bars['size'].sum())}",
           len(bars) - len(shown), "layers" if len(bars) - len(shown) != 1 else "layer")  # fmt: skip
-    settle(ax)
     note_sizes(ax, ends, map(human_size, shown["size"]))
     return ax
 

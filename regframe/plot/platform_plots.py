@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from regframe.analysis.releases import aliases
 from regframe.plot.canvas import (
-    GREY,
+    FADED,
     INK,
     TINY,
     axes_for_rows,
@@ -30,8 +29,9 @@ from regframe.text import human_size, short_digest, shortened
 from regframe.version import tag_order
 
 _NEEDED = ("repository", "tag", "digest", "index_digest", "platform", "kind", "size")
-_COLOURS = "cividis_r"
-_BRIGHT = 0.5
+# One hue from light to dark, for eyes that see no colour too.
+_COLOURS = "Blues"
+_BRIGHT = 0.55
 
 
 def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30, **kwargs: Any) -> Axes:
@@ -42,8 +42,8 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
     Parameters
     ----------
     images : pandas.DataFrame
-        An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``platform``, ``kind``, ``size`` (bytes).
-        Attestations and artifacts are left out.
+        An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``platform``, ``kind`` and ``size``
+        (bytes). Attestations and artifacts are left out.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
     newest : int
@@ -67,13 +67,15 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
         size=sizes, platform=images["platform"].astype("str"), release=images["index_digest"].fillna(images["digest"])
     )
     rows = _releases(images)
-    shown = rows.head(room(ax, newest)).reset_index(drop=True)
-    columns = sorted(images["platform"].unique(), key=tag_order)
+    # Of many repositories, the highest versions of each.
+    rank = rows.groupby("repository", dropna=False).cumcount().to_numpy()
+    shown = rows.take(np.sort(np.argsort(rank, kind="stable")[: room(ax, newest)])).reset_index(drop=True)
     ax = axes_for_rows(ax, len(shown), 0.28)
     if shown.empty:
         return nothing(ax, "no images")
     cells = images.merge(shown.assign(row=shown.index)[["repository", "release", "row"]], on=["repository", "release"])
     cells = cells.drop_duplicates(["row", "platform"])
+    columns = sorted(cells["platform"].unique(), key=tag_order)
     grid = np.full((len(shown), len(columns)), np.nan)
     places = cells["row"].to_numpy(), cells["platform"].map(columns.index).to_numpy(dtype=int)
     # An image whose size is not known is there nevertheless.
@@ -85,10 +87,10 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
                   rotation_mode="anchor", parse_math=False)  # fmt: skip
     ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=8)
     ax.spines[:].set_visible(False)
+    settle(ax)
     title(ax, f"{len(rows):,} releases on {len(columns)} platforms, {kind} size" if len(rows) > 1 or len(columns) > 1
           else f"1 release on 1 platform, {kind} size", len(rows) - len(shown))  # fmt: skip
-    settle(ax)
-    _write_sizes(ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), cells["size"].isna().any())
+    _write_sizes(ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), bool(cells["size"].isna().any()))
     return ax
 
 
@@ -109,7 +111,8 @@ def _draw_grid(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], kwargs: di
     present = np.ma.masked_invalid(grid)
     least = max(float(present[present > 0].min()) if (present > 0).any() else 1.0, 1.0)
     # A little room at both ends: a single size is in the middle.
-    norm = LogNorm(least / 1.5, max(float(present.max()), least) * 1.5, clip=True)
+    largest = max(float(present.max()), least)
+    norm = LogNorm(least / 1.5, largest * 1.5, clip=True)
     style = {"cmap": _COLOURS, "norm": norm, "edgecolors": "white", "linewidth": 1.5}
     edges = [np.arange(count + 1) - 0.5 for count in (grid.shape[1], grid.shape[0])]
     ax.pcolormesh(*edges, np.ma.clip(present, least / 1.5, None), **{**style, **kwargs})
@@ -123,7 +126,7 @@ def _write_sizes(
     fits = width_in_points(ax) / grid.shape[1] > letters(7, TINY)
     for (row, column), size in np.ndenumerate(grid):
         if np.isnan(size):
-            ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=GREY)
+            ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=FADED)
         elif fits:
             red, green, blue, _ = mesh.to_rgba(max(size, 1.0))
             is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < _BRIGHT

@@ -8,6 +8,7 @@ import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
 from regframe.analysis.releases import releases as release_table
 from regframe.plot.canvas import (
@@ -16,6 +17,7 @@ from regframe.plot.canvas import (
     INK,
     PALETTE,
     SKY,
+    SMALL,
     TINY,
     VERMILION,
     axes,
@@ -37,6 +39,7 @@ from regframe.version import tag_order
 
 _NEEDED = ("repository", "tag", "digest", "released_at", "released_source", "size")
 _NAMES_SHOWN = 400
+_USUAL = "linux/amd64"
 _LEVELS = {0: ("major", 70, VERMILION), 1: ("minor", 34, BLUE), 2: ("patch and other", 12, SKY)}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -90,8 +93,8 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     notes += [f"{undated:,} without a date"] if undated else []
     count = len(releases)
     title(ax, f"{count:,} {'release' if count == 1 else 'releases'}" + (f" ({', '.join(notes)})" if notes else ""))
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08 - 0.3 / (len(shown) + 2)), ncols=3, frameon=False,
-              fontsize=8)  # fmt: skip
+    below = ax.transAxes + ScaledTranslation(0, -0.25, ax.get_figure(root=True).dpi_scale_trans)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=3, frameon=False, fontsize=SMALL)
     settle(ax)
     _name_releases(ax, releases)
     return ax
@@ -125,8 +128,8 @@ def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(P
     releases = releases.assign(size=sizes.round().astype("Int64"))[sizes.ge(0).to_numpy()]
     platform = ""
     if "version_line" not in releases:
-        counts = releases.loc[releases["kind"].eq("image"), "platform"].astype("str").value_counts().sort_index()
-        platform = str(counts.idxmax()) if len(counts) else ""
+        counts = releases.loc[releases["kind"].eq("image"), "platform"].astype("str").value_counts()
+        platform = max(sorted(counts.index), key=lambda name: (counts[name], name == _USUAL), default="")
         releases = release_table(releases[releases["platform"].eq(platform)])
     dated, _ = _dated(releases)
     line = dated["version_line"].fillna("other")
@@ -155,7 +158,7 @@ def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(P
     title(ax, f"Size of releases{', ' + platform if platform else ''}", hidden, of)
     # Beside the axes there is room for it only in a figure of our own.
     place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if given is None else {"loc": "best"}
-    ax.legend(frameon=False, fontsize=8, **place)
+    ax.legend(frameon=False, fontsize=SMALL, **place)
     return ax
 
 
@@ -182,7 +185,7 @@ def _lanes(releases: pd.DataFrame) -> pd.Series[str]:
 
 
 def _levels(releases: pd.DataFrame) -> list[int]:
-    """Return 0 for a major release (x.0.0, or x.0 where the minor number counts up), 1 for a minor one, 2 for others."""
+    """Return 0 for a major release (x.0.0, x.0 where the minor number counts up), 1 for a minor one, 2 for others."""
     is_plain = (releases["major"].notna() & releases["minor"].notna() & releases["prerelease"].isna()
                 & releases["variant"].isna() & releases["patch"].fillna(0).eq(0))  # fmt: skip
     is_first = releases["minor"].fillna(1).eq(0)

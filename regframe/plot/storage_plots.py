@@ -107,7 +107,7 @@ def sharing(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, 
     parts = once.pivot_table(index="name", columns="part", values="size", aggfunc="sum", fill_value=0.0)
     parts = parts.reindex(columns=["alone", "several", "everywhere"], fill_value=0.0).reset_index()
     held = rows.drop_duplicates(["repository", "digest", "layer_digest"])["size"].sum()
-    saved = f", which would be {human_size(held)} if nothing were shared" if held > once["size"].sum() else ""
+    saved = f" ({human_size(held)} if nothing were shared)" if held > once["size"].sum() else ""
     labels = {
         "alone": ("in one image", BLUE),
         "several": ("in several images of the repository", SKY),
@@ -141,9 +141,9 @@ def _bars(
         left += shown[column]
     name_rows(ax, list(shown["name"]))
     bytes_axis(ax, label)
+    settle(ax)
     title(ax, text, len(ordered) - len(shown))
     if ax.patches:
         ax.legend(loc="lower right", frameon=False, fontsize=8)
-    settle(ax)
     note_sizes(ax, shown["total"], map(human_size, shown["total"]))
     return ax

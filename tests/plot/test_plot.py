@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import regframe as rf
 from regframe.demo import serve
@@ -36,11 +37,18 @@ def _closed_figures() -> Iterator[None]:
     plt.close("all")
 
 
+OF_LAYERS = [rf.plot.layer_sizes, rf.plot.layers, rf.plot.sharing]
+OF_IMAGES = [rf.plot.timeline, rf.plot.growth, rf.plot.platforms]
+DRAW = [*OF_LAYERS, *OF_IMAGES]
+
+
 def frame_for(draw: Draw, inventory: rf.Inventory) -> pd.DataFrame:
-    return inventory.layers if draw is rf.plot.layer_sizes else inventory.images
+    return inventory.layers if draw in OF_LAYERS else inventory.images
 
 
-DRAW = [rf.plot.layer_sizes, rf.plot.timeline]
+def drawn_texts(ax: Axes) -> list[str]:
+    """Return the words of a plot, as a reader sees them."""
+    return [ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel(), *(text.get_text() for text in ax.texts)]
 
 
 @pytest.mark.parametrize("draw", DRAW)
@@ -59,7 +67,7 @@ def test_it_draws_where_it_is_told_and_leaves_the_frame_alone(draw: Draw, invent
 def test_odd_frames_are_drawn(draw: Draw, inventory: rf.Inventory, name: str) -> None:
     drawn = frame_for(draw, inventory)
     odd = {
-        "empty": frame("layers" if draw is rf.plot.layer_sizes else "images"),
+        "empty": frame("layers" if draw in OF_LAYERS else "images"),
         "filtered to nothing": drawn[drawn["repository"] == "nothing"],
         "one": drawn[drawn["repository"] == "sample/reproducible"],
         "without an image": drawn[drawn["platform"].isna()],
@@ -111,33 +119,52 @@ def test_a_date_that_is_only_seen_is_counted_and_not_drawn(inventory: rf.Invento
     assert len(ax.get_yticks()) == 1
 
 
+@pytest.mark.parametrize("size", [(10, 6), (5, 3)])
 @pytest.mark.parametrize("draw", DRAW)
-def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.Inventory) -> None:
-    ax = draw(frame_for(draw, inventory))
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.canvas.draw()
-    labels = [label.get_window_extent() for label in ax.get_yticklabels()]
-    assert all(box.x0 >= 0 and box.y0 >= 0 for box in labels)
-    labels.sort(key=lambda box: box.y0)
-    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(labels))
+def test_no_name_is_written_over_another_or_outside(
+    draw: Draw, inventory: rf.Inventory, size: tuple[int, int]
+) -> None:
+    figure = Figure(figsize=size, layout="constrained")
+    ax = draw(frame_for(draw, inventory), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    for axis in (ax.yaxis, ax.xaxis):
+        labels = [label for label in axis.get_ticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in labels]
+        if axis is ax.xaxis and labels[0].get_rotation():
+            continue
+        assert all(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
+        low, high = ("y0", "y1") if axis is ax.yaxis else ("x0", "x1")
+        boxes.sort(key=lambda box: getattr(box, low))
+        assert all(getattr(box, high) <= getattr(after, low) + 1 for box, after in pairwise(boxes))
+    assert ax.title.get_window_extent().x1 <= figure.bbox.x1
+    names = [text.get_window_extent() for text in ax.texts if text.get_text() != "·"]
+    assert not any(one.shrunk(0.95, 0.8).overlaps(other.shrunk(0.95, 0.8)) for one, other in combinations(names, 2))
+
+
+def layer_rows(repository: str, sizes: list[int | None], **columns: object) -> pd.DataFrame:
+    """Return a layers frame of one image."""
+    return frame("layers").reindex(range(len(sizes))).assign(
+        repository=repository, tag="1.0", digest=f"sha256:{repository}", platform="linux/amd64",
+        position=pd.array(range(len(sizes)), dtype="Int64"), stored=True,
+        layer_digest=[f"sha256:{repository}{number}" for number in range(len(sizes))],
+        size=pd.array(sizes, dtype="Int64"), **columns,
+    )  # fmt: skip
 
 
 def test_very_long_names_and_very_different_sizes() -> None:
-    sizes = [32, 10_000_000_000]
-    rows = [
-        ("team/" + "very-long-name-" * 12 + str(number), "1.0", f"sha256:{number}", "linux/amd64", 0,
-         f"sha256:{number}", None, None, "gzip", size, True, None, "RUN " + "$x " * 500)
-        for number, size in enumerate(sizes)
-    ]  # fmt: skip
-    ax = rf.plot.layer_sizes(frame("layers", rows))
-    ax.figure.canvas.draw()
-    assert all(len(label.get_text()) < 50 for label in ax.get_yticklabels())
-    assert {text.get_text() for text in ax.texts} >= {"32 B", "10 GB"}
+    names = ["team/" + "very-long-name-" * 12 + str(number) for number in range(2)]
+    images = [layer_rows(name, [size], created_by="RUN " + "$x " * 500)
+              for name, size in zip(names, [32, 10_000_000_000], strict=True)]  # fmt: skip
+    for draw in (rf.plot.layer_sizes, rf.plot.sharing):
+        ax = draw(pd.concat(images))
+        ax.figure.canvas.draw()
+        assert all(len(label.get_text()) < 50 for label in ax.get_yticklabels())
+        assert {text.get_text() for text in ax.texts} >= {"32 B", "10 GB"}
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (52_300_000, "52.3 MB"), (1.5e9, "1.5 GB")]
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (999_600, "1 MB"), (52_300_000, "52.3 MB"), (-1.5e9, "-1.5 GB")],
 )
 def test_sizes_are_written_for_people(size: float, text: str) -> None:
     assert rf.plot.human_size(size) == text
@@ -157,3 +184,97 @@ def test_growth_has_a_line_for_each_version_line(inventory: rf.Inventory) -> Non
     assert [line.get_label() for line in lines] == [line.get_label() for line in again]
     assert sum(len(line.get_xdata()) for line in lines) <= rf.releases(images)["size"].notna().sum()
     rf.plot.growth(images.iloc[:0]).figure.canvas.draw()
+
+
+def test_a_waterfall_ends_at_the_size_of_the_image(inventory: rf.Inventory) -> None:
+    layers = inventory.layers[(inventory.layers["repository"] == "team/api") & (inventory.layers["tag"] == "1.0.0")]
+    ax = rf.plot.layers(layers)
+    bars = list(ax.patches)
+    assert [bar.get_width() for bar in bars] == layers.sort_values("position")["size"].tolist()
+    assert all(bar.get_x() + bar.get_width() == after.get_x() for bar, after in pairwise(bars))
+    assert any("RUN" in label.get_text() or "COPY" in label.get_text() for label in ax.get_yticklabels())
+
+
+def test_of_many_layers_the_largest_are_where_they_belong() -> None:
+    sizes: list[int | None] = [*range(100, 0, -1), 32]
+    ax = rf.plot.layers(layer_rows("app", sizes), largest=10)
+    assert "91 other layers" in ax.get_title(loc="left")
+    assert [bar.get_width() for bar in ax.patches] == sizes[:10]
+
+
+def test_of_several_images_a_waterfall_is_of_the_first_and_says_so() -> None:
+    ax = rf.plot.layers(pd.concat([layer_rows("one", [5]), layer_rows("two", [7])]))
+    assert ax.get_title(loc="left") == "one:1.0 (the first of 2 images): 5 B"
+
+
+def test_a_layer_is_in_one_bar_of_sharing(inventory: rf.Inventory) -> None:
+    layers = inventory.layers[inventory.layers["platform"].notna()]
+    for some in (layers, layers[layers["repository"] == "team/api"]):
+        ax = rf.plot.sharing(some, largest=1000)
+        assert sum(bar.get_width() for bar in ax.patches) == some.drop_duplicates("layer_digest")["size"].sum()
+        assert any(label.get_text().startswith("in several") for label in ax.get_yticklabels())
+
+
+def test_platforms_has_a_cell_for_each_image(inventory: rf.Inventory) -> None:
+    with serve() as sample:
+        images = rf.Registry(sample.address, progress=False).images(["team/api", "httpd"])
+    images = images[images["kind"] == "image"]
+    ax = rf.plot.platforms(images, newest=500)
+    cells = ax.collections[0].get_array()
+    releases = images.assign(release=images["index_digest"].fillna(images["digest"]))
+    assert cells is not None
+    assert cells.count() == len(releases.drop_duplicates(["repository", "release", "platform"]))
+    assert cells.shape == (len(rf.aliases(images)), images["platform"].nunique())
+
+
+@pytest.mark.parametrize("draw", [*OF_LAYERS, rf.plot.growth, rf.plot.platforms])
+def test_without_sizes_as_stored_uncompressed_ones_are_drawn_and_said(draw: Draw, inventory: rf.Inventory) -> None:
+    given = frame_for(draw, inventory)
+    given = given[given["repository"] == "team/api"]
+    as_stored = draw(given)
+    unknown = given.assign(size=pd.array([None] * len(given), dtype="Int64"), uncompressed_size=given["size"])
+    uncompressed = draw(unknown)
+    assert any(text.startswith("compressed") or " compressed" in text for text in drawn_texts(as_stored))
+    assert any("uncompressed" in text for text in drawn_texts(uncompressed))
+    assert [bar.get_width() for bar in as_stored.patches] == [bar.get_width() for bar in uncompressed.patches]
+    draw(given.drop(columns="uncompressed_size")).figure.canvas.draw()
+    draw(unknown.drop(columns="uncompressed_size")).figure.canvas.draw()
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_the_order_of_rows_changes_nothing(draw: Draw, inventory: rf.Inventory) -> None:
+    if draw is rf.plot.layers:
+        pytest.skip("it draws the first image")
+    given = frame_for(draw, inventory)
+    given = given[given["repository"].isin(["team/api", "team/web", "alpine"])]
+    ax, other = draw(given), draw(given.sample(frac=1, random_state=5))
+    for drawn in (ax, other):
+        drawn.figure.canvas.draw()
+    assert drawn_texts(ax) == drawn_texts(other)
+    assert [bar.get_facecolor() for bar in ax.patches] == [bar.get_facecolor() for bar in other.patches]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        label.get_text() for label in other.get_yticklabels()
+    ]
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_a_frame_without_what_a_plot_needs_is_said_in_a_sentence(draw: Draw) -> None:
+    with pytest.raises(rf.ConfigurationError, match="has no column repository"):
+        draw(pd.DataFrame({"size": [1]}))
+
+
+def test_keyword_arguments_are_passed_on() -> None:
+    ax = rf.plot.layers(layer_rows("app", [5, 6]), color="#123456", height=0.2)
+    assert {bar.get_height() for bar in ax.patches} == {0.2}
+    assert {mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches} == {"#123456"}
+
+
+def test_two_thousand_tags_are_drawn_in_a_moment(inventory: rf.Inventory) -> None:
+    one = inventory.images[inventory.images["repository"] == "sample/signed"].iloc[:1]
+    many = pd.concat([one] * 2000, ignore_index=True)
+    many["tag"] = [f"{number // 100}.{number // 10 % 10}.{number % 10}" for number in range(2000)]
+    many["digest"] = many["index_digest"] = [f"sha256:{number}" for number in range(2000)]
+    many["released_at"] = pd.date_range("2018-01-01", periods=2000, freq="36h", tz="UTC", unit="us")
+    assert "180 other lanes not shown" in rf.plot.timeline(many).get_title(loc="left")
+    assert "1,970 others" in rf.plot.platforms(many).get_title(loc="left")
+    assert "193 other version lines" in rf.plot.growth(many).get_title(loc="left")
