@@ -23,6 +23,7 @@ def main() -> None:
     large = newest.nlargest(9, "size")[["repository", "tag", "digest"]]
     pictures = {
         "layer-sizes.png": rf.plot.layer_sizes(inventory.layers.merge(large)),
+        "layers.png": rf.plot.layers(inventory.layers.merge(large.head(1))),
         "timeline.png": rf.plot.timeline(images[images["repository"].str.fullmatch(r"\w+")]),
     }
     for name, axes in pictures.items():

@@ -14,9 +14,9 @@ from regframe.analysis.releases import releases
 from regframe.analysis.steps import step_text
 from regframe.analysis.storage import storage
 from regframe.errors import printable
-from regframe.text import human_size, short_digest
 from regframe.frames import COUNT
 from regframe.inventory import Inventory
+from regframe.text import human_size, short_digest
 
 _BYTES = {"logical", "stored", "exclusive", "shared", "artifacts_size", "documents_size", "size"}
 _LONGEST_STEP = 60

@@ -65,10 +65,10 @@ def axes(ax: Axes | None, height: float) -> Axes:
     return plt.subplots(figsize=(10, min(height, _TALLEST)), layout="constrained")[1]
 
 
-def room(ax: Axes | None, rows: int) -> int:
+def room(ax: Axes | None, rows: int, least: float = _LEAST_ROW) -> int:
     """Return how many rows can be read: as many as were asked for, unless the given axes are too low for them."""
     height = _TALLEST if ax is None else ax.get_window_extent().height / ax.figure.dpi
-    return max(min(rows, int(height / _LEAST_ROW)), 1)
+    return max(min(rows, int(height / least)), 1)
 
 
 def axes_for_rows(ax: Axes | None, rows: int, row: float = _ROW) -> Axes:
@@ -88,8 +88,7 @@ def title(ax: Axes, text: str, hidden: int = 0, of: str = "") -> None:
     """Write the title, and how many others are not shown."""
     others = f", and {hidden:,} other{'s' * (hidden != 1)} not shown" if hidden and not of else ""
     others = f", and {hidden:,} other {of} not shown" if hidden and of else others
-    wide = max(int(width_in_points(ax) / letters(1, LARGE)), 20)
-    ax.set_title("\n".join(textwrap.wrap(text + others, wide)), loc="left", fontsize=LARGE, parse_math=False)
+    ax.set_title(_folded(text + others, width_in_points(ax), LARGE), loc="left", fontsize=LARGE, parse_math=False)
 
 
 def name_rows(ax: Axes, names: Sequence[str], longest: int = 44, share: float = 0.4) -> None:
@@ -121,7 +120,8 @@ def bytes_axis(ax: Axes, label: str, *, of_y: bool = False) -> None:
     width = ax.get_window_extent().width / ax.figure.dpi
     axis.set_major_locator(MaxNLocator(6 if of_y else int(np.clip(width / 0.9, 2, 6)), min_n_ticks=1))
     axis.set_major_formatter(FuncFormatter(lambda size, position: human_size(size) if size else "0"))
-    axis.set_label_text(label)
+    length = (ax.get_window_extent().height if of_y else ax.get_window_extent().width) / ax.figure.dpi * _POINTS
+    axis.set_label_text(_folded(label, length, SMALL + 2))
     _bare(ax)
 
 
@@ -152,6 +152,10 @@ def letters(count: int, points: float) -> float:
 def width_in_points(ax: Axes) -> float:
     """Return how wide axes are now."""
     return ax.get_window_extent().width / ax.figure.dpi * _POINTS
+
+
+def _folded(text: str, width: float, points: float) -> str:
+    return "\n".join(textwrap.wrap(text, max(int(width / letters(1, points)), 20)))
 
 
 def _width_of_figure(ax: Axes) -> float:

@@ -76,10 +76,10 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 
     }
     ax.barh(bars["row"], bars["size"], left=bars["left"], **{**style, **kwargs})
     name_rows(ax, list(bars.drop_duplicates("row")["name"]))
+    settle(ax)
     bytes_axis(ax, f"{kind} size; a colour is a layer that several of these images share")
     hidden = len(totals) - len(shown)
     of = "1 image" if len(totals) == 1 else f"{len(totals):,} images"
-    settle(ax)
     title(ax, f"The {len(shown)} largest images" if hidden else f"Layer sizes of {of}", hidden)
     ends = totals["size"].head(len(shown))
     note_sizes(ax, ends, map(human_size, ends))
@@ -131,9 +131,9 @@ def layers(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 40, *
         for step, digest in zip(steps, shown["layer_digest"], strict=True)
     ]
     name_rows(ax, names, longest=64, share=0.5)
+    settle(ax)
     bytes_axis(ax, f"{kind} size, added up from the first layer")
     of_many = f" (the first of {count:,} images)" if count > 1 else ""
-    settle(ax)
     title(ax, f"{shortened(bars['name'].iloc[0], 60)}{of_many}: {human_size(bars['size'].sum())}",
           len(bars) - len(shown), "layers" if len(bars) - len(shown) != 1 else "layer")  # fmt: skip
     note_sizes(ax, ends, map(human_size, shown["size"]))

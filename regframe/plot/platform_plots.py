@@ -88,9 +88,12 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
     ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=8)
     ax.spines[:].set_visible(False)
     settle(ax)
-    title(ax, f"{len(rows):,} releases on {len(columns)} platforms, {kind} size" if len(rows) > 1 or len(columns) > 1
-          else f"1 release on 1 platform, {kind} size", len(rows) - len(shown))  # fmt: skip
-    _write_sizes(ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), bool(cells["size"].isna().any()))
+    counted = {"release": len(rows), "platform": len(columns)}
+    counts = [f"{count:,} {thing}{'s' * (count != 1)}" for thing, count in counted.items()]
+    title(ax, f"{' on '.join(counts)}, {kind} size", len(rows) - len(shown))
+    _write_sizes(
+        ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), bool(cells["size"].isna().any())
+    )
     return ax
 
 

@@ -39,6 +39,8 @@ from regframe.version import tag_order
 
 _NEEDED = ("repository", "tag", "digest", "released_at", "released_source", "size")
 _NAMES_SHOWN = 400
+# In inches: a lane has a line of names above it.
+_LEAST_LANE = 0.3
 _USUAL = "linux/amd64"
 _LEVELS = {0: ("major", 70, VERMILION), 1: ("minor", 34, BLUE), 2: ("patch and other", 12, SKY)}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -73,7 +75,7 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     releases, undated = _dated(_releases(images))
     releases = releases.assign(lane=_lanes(releases), level=_levels(releases))
     newest = releases.groupby("lane", sort=False)["released_at"].max().sort_index()
-    shown = list(newest.sort_values(ascending=False, kind="stable").index[: room(ax, lanes)])
+    shown = list(newest.sort_values(ascending=False, kind="stable").index[: room(ax, lanes, _LEAST_LANE)])
     ax = axes_for_rows(ax, len(shown), 0.42)
     if not shown:
         return nothing(ax, "no release with a date")

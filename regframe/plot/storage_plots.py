@@ -129,19 +129,22 @@ def _bars(
     """Draw a bar for each row, the largest first, of the columns that have a label and a colour."""
     values = parts[list(labels)].astype("Float64").fillna(0).astype("float64")
     ordered = values.assign(name=parts["name"], total=values.sum(axis=1))
-    ordered = ordered.sort_values(["total", "name"], ascending=[False, True], kind="stable")
+    # What is shared by all the bars is no bar among others.
+    is_common = values["everywhere"].gt(0) if "everywhere" in values else False
+    ordered = ordered.assign(is_common=is_common)
+    ordered = ordered.sort_values(["is_common", "total", "name"], ascending=[False, False, True], kind="stable")
     shown = ordered.head(room(ax, largest)).reset_index(drop=True)
     ax = axes_for_rows(ax, len(shown))
     if shown.empty:
         return nothing(ax, "nothing stored")
     left = pd.Series(0.0, index=shown.index)
     for column, (meaning, colour) in labels.items():
-        if values[column].any():
+        if shown[column].any():
             ax.barh(shown.index, shown[column], left=left, **{"color": colour, "label": meaning, **kwargs})
         left += shown[column]
     name_rows(ax, list(shown["name"]))
-    bytes_axis(ax, label)
     settle(ax)
+    bytes_axis(ax, label)
     title(ax, text, len(ordered) - len(shown))
     if ax.patches:
         ax.legend(loc="lower right", frameon=False, fontsize=8)

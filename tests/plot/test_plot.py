@@ -121,22 +121,23 @@ def test_a_date_that_is_only_seen_is_counted_and_not_drawn(inventory: rf.Invento
 
 @pytest.mark.parametrize("size", [(10, 6), (5, 3)])
 @pytest.mark.parametrize("draw", DRAW)
-def test_no_name_is_written_over_another_or_outside(
-    draw: Draw, inventory: rf.Inventory, size: tuple[int, int]
-) -> None:
+def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.Inventory, size: tuple[int, int]) -> None:
     figure = Figure(figsize=size, layout="constrained")
     ax = draw(frame_for(draw, inventory), ax=figure.add_subplot())
     figure.draw_without_rendering()
     for axis in (ax.yaxis, ax.xaxis):
-        labels = [label for label in axis.get_ticklabels() if label.get_text()]
+        low, high = sorted(axis.get_view_interval())
+        ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+        labels = [label for place, label in ticks if low <= place <= high and label.get_text()]
         boxes = [label.get_window_extent() for label in labels]
         if axis is ax.xaxis and labels[0].get_rotation():
             continue
         assert all(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
-        low, high = ("y0", "y1") if axis is ax.yaxis else ("x0", "x1")
-        boxes.sort(key=lambda box: getattr(box, low))
-        assert all(getattr(box, high) <= getattr(after, low) + 1 for box, after in pairwise(boxes))
-    assert ax.title.get_window_extent().x1 <= figure.bbox.x1
+        boxes.sort(key=lambda box: (box.y0, box.x0))
+        assert all(box.y1 <= after.y0 + 1 or box.x1 <= after.x0 + 1 for box, after in pairwise(boxes))
+    words = [*ax.texts, ax.xaxis.label, ax.yaxis.label, ax._left_title]  # type: ignore[attr-defined]
+    boxes = [word.get_window_extent() for word in words if word.get_text()]
+    assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
     names = [text.get_window_extent() for text in ax.texts if text.get_text() != "·"]
     assert not any(one.shrunk(0.95, 0.8).overlaps(other.shrunk(0.95, 0.8)) for one, other in combinations(names, 2))
 
