@@ -91,9 +91,7 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
     counted = {"release": len(rows), "platform": len(columns)}
     counts = [f"{count:,} {thing}{'s' * (count != 1)}" for thing, count in counted.items()]
     title(ax, f"{' on '.join(counts)}, {kind} size", len(rows) - len(shown))
-    _write_sizes(
-        ax, grid, set(zip(*(place.tolist() for place in places), strict=True)), bool(cells["size"].isna().any())
-    )
+    _write_sizes(ax, grid, bool(cells["size"].isna().any()))
     return ax
 
 
@@ -112,18 +110,17 @@ def _releases(images: pd.DataFrame) -> pd.DataFrame:
 
 def _draw_grid(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], kwargs: dict[str, Any]) -> None:
     present = np.ma.masked_invalid(grid)
-    least = max(float(present[present > 0].min()) if (present > 0).any() else 1.0, 1.0)
+    some = grid[grid > 0]
+    least = max(float(some.min()), 1.0) if some.size else 1.0
     # A little room at both ends: a single size is in the middle.
-    largest = max(float(present.max()), least)
+    largest = max(float(np.nanmax(grid)), least)
     norm = LogNorm(least / 1.5, largest * 1.5, clip=True)
     style = {"cmap": _COLOURS, "norm": norm, "edgecolors": "white", "linewidth": 1.5}
     edges = [np.arange(count + 1) - 0.5 for count in (grid.shape[1], grid.shape[0])]
     ax.pcolormesh(*edges, np.ma.clip(present, least / 1.5, None), **{**style, **kwargs})
 
 
-def _write_sizes(
-    ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], places: set[tuple[int, int]], some_unknown: bool
-) -> None:
+def _write_sizes(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], some_unknown: bool) -> None:
     """Write each size into its cell where cells are wide enough; and a dot where there is no image."""
     mesh = ax.collections[-1]
     fits = width_in_points(ax) / grid.shape[1] > letters(7, TINY)

@@ -95,7 +95,7 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     notes += [f"{undated:,} without a date"] if undated else []
     count = len(releases)
     title(ax, f"{count:,} {'release' if count == 1 else 'releases'}" + (f" ({', '.join(notes)})" if notes else ""))
-    below = ax.transAxes + ScaledTranslation(0, -0.25, ax.get_figure(root=True).dpi_scale_trans)
+    below = ax.transAxes + ScaledTranslation(0, -0.25, ax.figure.dpi_scale_trans)
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=3, frameon=False, fontsize=SMALL)
     settle(ax)
     _name_releases(ax, releases)

@@ -133,7 +133,7 @@ def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.In
         if axis is ax.xaxis and labels[0].get_rotation():
             continue
         assert all(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
-        boxes.sort(key=lambda box: (box.y0, box.x0))
+        boxes.sort(key=lambda box: box.y0 if axis is ax.yaxis else box.x0)
         assert all(box.y1 <= after.y0 + 1 or box.x1 <= after.x0 + 1 for box, after in pairwise(boxes))
     words = [*ax.texts, ax.xaxis.label, ax.yaxis.label, ax._left_title]  # type: ignore[attr-defined]
     boxes = [word.get_window_extent() for word in words if word.get_text()]
