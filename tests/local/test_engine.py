@@ -132,24 +132,28 @@ def test_a_pulled_image_keeps_its_digest(
             assert engine(server.address).pulled("podman:")["state"].item() == "current"
 
             monkeypatch.delenv("CONTAINER_HOST")
+            # What Podman 4.3 stumbles over: a manifest list beside a step of a build that has no layers.
+            (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL a=b\nCOPY Dockerfile /\n")
+            bud = ("bud", "--layers", "--format=docker", "--tag=localhost/built:1")
+            run(needs("buildah"), *own_store, *bud, tmp_path)
             run(*podman, "manifest", "create", "localhost/several:1")
             run(*podman, "manifest", "add", "localhost/several:1", f"containers-storage:{name}")
             monkeypatch.setenv("CONTAINER_HOST", f"unix://{path}")
             registry = engine("podman:")
             images = registry.images().set_index("repository")
-            assert set(images.index) == {f"{server.address}/team/app", "localhost/several"}
+            assert set(images.index) == {f"{server.address}/team/app", "localhost/built", "localhost/several"}
             assert images.loc["localhost/several", "digest"] == there["digest"].item()
             assert pd.notna(images.loc["localhost/several", "index_digest"])
-            assert len(registry.layers(images.reset_index())) == 6
+            assert len(registry.layers(images.reset_index())) == 7
             assert registry.errors.empty
 
             monkeypatch.delenv("CONTAINER_HOST")
             run(*podman, "manifest", "rm", "localhost/several:1")
             run(*podman, "untag", name)
             monkeypatch.setenv("CONTAINER_HOST", f"unix://{path}")
-            unnamed = engine("podman:").images()
+            unnamed = engine("podman:").images("<none>")
             assert unnamed["tag"].isna().all()
-            assert unnamed["config_digest"].item() == there["config_digest"].item()
+            assert there["config_digest"].item() in set(unnamed["config_digest"])
 
 
 # Docker, by the shapes of its answers.
@@ -356,7 +360,7 @@ def test_an_engines_certificate_is_checked(
     for name in ("cert.pem", "key.pem"):
         (tmp_path / name).write_bytes((pems / name).read_bytes())
     (tmp_path / "ca.pem").write_bytes(other_certificate.certificate.read_bytes())
-    assert len(engine().images()) == 4, "as docker does without DOCKER_TLS_VERIFY"
+    assert len(engine().images()) == 4, "as Docker's SDKs do without DOCKER_TLS_VERIFY"
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     with pytest.raises(rf.CertificateRefused, match=r"is not accepted: .*; the ca\.pem"):
         engine().images()

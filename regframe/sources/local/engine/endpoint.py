@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +66,10 @@ def endpoint_of(place: Place) -> Endpoint:
         If a setting names an address that regframe does not reach, as over SSH.
     """
     named = _docker_setting() if place.transport == "docker-daemon" else _podman_setting()
+    if named is not None and named.socket is None:
+        return named
+    if sys.platform == "win32":
+        raise Unsupported("Python on Windows has no unix sockets: name the engine with DOCKER_HOST=tcp://….")
     if named is not None:
         return named
     engine = "docker" if place.transport == "docker-daemon" else "podman"
@@ -97,8 +103,10 @@ def _podman_sockets() -> Iterator[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     yield Path(runtime) / "podman/podman.sock"
     yield Path("/run/podman/podman.sock")
-    # On a Mac or Windows, where Podman runs in a machine of its own.
-    yield Path.home() / ".local/share/containers/podman/machine/podman.sock"
+    if sys.platform == "darwin":
+        # There Podman runs in a machine of its own.
+        yield Path(tempfile.gettempdir()) / "podman/podman-machine-default-api.sock"
+        yield Path.home() / ".local/share/containers/podman/machine/podman.sock"
 
 
 def _docker_setting() -> Endpoint | None:
@@ -163,8 +171,10 @@ def _podman_setting() -> Endpoint | None:
     if host := os.environ.get("CONTAINER_HOST"):
         return _endpoint(host, "podman", None, "CONTAINER_HOST")
     found = dict(_podman_connections())
-    name = os.environ.get("CONTAINER_CONNECTION") or found.get("")
-    if not name:
+    asked = os.environ.get("CONTAINER_CONNECTION")
+    name = asked or found.get("")
+    # The default of a machine that Podman made leads into it by SSH, and it has a socket here besides.
+    if not name or (not asked and found.get(name, "").startswith("ssh:")):
         return None
     if name not in found:
         raise ConfigurationError(

@@ -153,13 +153,16 @@ class EngineSource(ListedSource):
             return await self._api.ask("/images/json", _list, limit=LIST_LIMIT)
         try:
             return await self._api.ask_libpod("/images/json", _list, limit=LIST_LIMIT)
-        except RegistryError:
+        except RegistryError as error:
+            if error.status != 500:
+                raise
             # Podman 4.3 cannot list a manifest list of local images, but it can where names are asked for.
             return await self._api.ask_libpod("/images/json", _list, limit=LIST_LIMIT, query=_ALL_NAMES)
 
     def _add(self, image: Listed) -> None:
-        tags = [tag for tag in image.repo_tags or [] if not tag.startswith(UNNAMED) and _is_reference(tag)]
-        digests = [name for name in image.repo_digests or [] if not name.startswith(UNNAMED) and _is_reference(name)]
+        # Without a name it says “<none>:<none>”.
+        tags = [tag for tag in image.repo_tags or [] if _is_reference(tag)]
+        digests = [name for name in image.repo_digests or [] if _is_reference(name)]
         if tags or not digests:
             self.add_named(image_id(image.id), tags)
             return
@@ -172,12 +175,17 @@ class EngineSource(ListedSource):
             image = await self._inspect(name)
         except NotFound as error:
             if self._api.libpod_version and "manifest list" in str(error):
-                return await self._podman_list(repository, reference)
+                identifier = await self._list_of_podman(repository, reference)
+                if identifier is not None:
+                    return await self._podman_list(identifier)
             raise NotFound(
                 f"{self.name} has no image {name}.", operation="manifest", status=404, url=error.url
             ) from None
-        if self._is_list_of_podman(image, name, reference):
-            return await self._podman_list(repository, reference)
+        if self._api.libpod_version and not _is_named(image, name, reference):
+            # Podman shows an image of a manifest list for the list.
+            identifier = await self._list_of_podman(repository, reference)
+            if identifier is not None and identifier != image_id(image.id):
+                return await self._podman_list(identifier)
         if image.manifests and image.descriptor and image.descriptor.media_type in INDEXES:
             return self._index(name, image.descriptor, image.manifests)
         return await self._document(image, name, repository)
@@ -234,23 +242,22 @@ class EngineSource(ListedSource):
         manifest = manifest_of(part, await self._history(name, entry.platform), is_config_digest=False)
         return Document(b"", entry.digest, entry.media_type, known=manifest)
 
-    def _is_list_of_podman(self, image: Inspected, name: str, reference: str) -> bool:
-        """Return whether a name is that of a manifest list: what Podman shows is an image of it, by another name."""
-        if not self._api.libpod_version:
-            return False
-        if is_digest(reference):
-            return reference not in {image_id(image.id), image.digest, *_digests(image).values()}
-        return name not in (image.repo_tags or [])
-
-    async def _podman_list(self, repository: str, reference: str) -> Document:
-        """Return a manifest list by its ID, since of a name that is not here Podman would ask a registry."""
+    async def _list_of_podman(self, repository: str, reference: str) -> str | None:
         await self._list()
-        identifier = reference if is_digest(reference) else self._listed.get(repository, {}).get(reference)
-        if identifier is None:
-            raise NotFound(f"{self.name} has no image {repository}:{reference}.", operation="manifest")
+        return reference if is_digest(reference) else self._listed.get(repository, {}).get(reference)
+
+    async def _podman_list(self, identifier: str) -> Document:
+        """Return a manifest list by its ID, since of a name that is not here Podman would ask a registry."""
         found = await self._api.ask_libpod(f"/manifests/{identifier.rpartition(':')[2]}/json", _manifest_list)
         index = Index(found.media_type, found.manifests or [], {}, None, None)
         return Document(b"", identifier, found.media_type, known=index)
+
+
+def _is_named(image: Inspected, name: str, reference: str) -> bool:
+    """Return whether an image has the name by which it was asked for."""
+    if is_digest(reference):
+        return reference in {image_id(image.id), image.digest, *_digests(image).values()}
+    return name in (image.repo_tags or [])
 
 
 def _of_platform(platform: Platform) -> dict[str, str]:
