@@ -246,10 +246,11 @@ def test_a_users_store_is_in_the_home_folder(places: Places, others_folder: Path
 
 
 def test_a_user_may_name_another_store(places: Places, others_folder: Path) -> None:
-    copied(places, others_folder / "images", "here")
+    user = NOBODY if os.geteuid() == 0 else os.geteuid()
+    copied(places, others_folder / "images", str(user))
     configuration = others_folder / ".config/containers/storage.conf"
     configuration.parent.mkdir(parents=True)
-    configuration.write_text('[storage]\ndriver = "vfs"\nrootless_storage_path = "$HOME/images/here"\n')
+    configuration.write_text('[storage]\ndriver = "vfs"\nrootless_storage_path = "$HOME/images/$UID"\n')
     give(others_folder)
     assert as_user(others_folder, "containers-storage:") == f"{NAME}:{TAG}"
     configuration.write_text("[storage\n")
