@@ -128,7 +128,7 @@ def _write_sizes(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], some_unk
         if np.isnan(size):
             ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=FADED)
         elif fits:
-            red, green, blue, _ = mesh.to_rgba(max(float(size), 1.0))
+            red, green, blue, _ = mesh.to_rgba(np.array([max(float(size), 1.0)]))[0]
             is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < _BRIGHT
             ax.text(
                 column, row, human_size(size) if size or not some_unknown else "?", ha="center", va="center",
