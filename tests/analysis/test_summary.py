@@ -46,7 +46,7 @@ def test_the_largest_repositories_and_layers() -> None:
 
 def test_it_shows_itself_for_people() -> None:
     text = repr(summary(MADE))
-    assert "stored          100.0 kB" in text
+    assert "stored          100 kB" in text
     assert "2024-06-07 08:09 UTC" in text
     assert "COPY base 100000 /" in text
 
