@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Podman's own commands go to the engine that CONTAINER_HOST names, whatever store they are given.
+ENGINE_SETTINGS = (
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
+    *("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_CONF"),
+)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_stored_logins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the logins, settings and caches of whoever runs the tests out of them."""
@@ -20,7 +27,7 @@ def _no_stored_logins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
             monkeypatch.setenv(name, home)
-        for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "REGFRAME_USERNAME", "REGFRAME_PASSWORD"):
+        for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "REGFRAME_USERNAME", "REGFRAME_PASSWORD", *ENGINE_SETTINGS):
             monkeypatch.delenv(name, raising=False)
         # What one test has read is not there for the next.
         monkeypatch.setenv("REGFRAME_CACHE", "off")

@@ -24,15 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(autouse=True)
-def _no_other_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings and the sockets of whoever runs the tests out of them."""
-    for name in ("HOST", "CONTEXT", "CONFIG", "TLS_VERIFY", "CERT_PATH"):
-        monkeypatch.delenv(f"DOCKER_{name}", raising=False)
-    for name in ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_CONF"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def engine(target: str = "docker-daemon:", **options: Any) -> rf.Registry:
     return rf.Registry(target, progress=False, **options)
 
@@ -63,6 +54,8 @@ def test_podman_is_found_by_itself_and_lists_its_images(podman: Path) -> None:
     assert registry.images(NAME)["tag"].item() == TAG
     with pytest.raises(rf.NotFound, match=rf"podman: has no image {NAME}:none"):
         registry.images(f"{NAME}:none")
+    with pytest.raises(rf.NotFound, match=r"no image docker\.io/library/app:1; .* named localhost/app:1"):
+        registry.images("app:1")
     version = run(needs("podman"), "version", "--format={{.Version}}").strip()
     assert registry.ping()["server"] == f"Podman {version}"
     assert registry.ping()["url"].startswith("unix://")

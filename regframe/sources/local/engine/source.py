@@ -178,9 +178,8 @@ class EngineSource(ListedSource):
                 identifier = await self._list_of_podman(repository, reference)
                 if identifier is not None:
                     return await self._podman_list(identifier)
-            raise NotFound(
-                f"{self.name} has no image {name}.", operation="manifest", status=404, url=error.url
-            ) from None
+            said = f"{self.name} has no image {name}{self._hint(name)}."
+            raise NotFound(said, operation="manifest", status=404, url=error.url) from None
         if self._api.libpod_version and not _is_named(image, name, reference):
             # Podman shows an image of a manifest list for the list.
             identifier = await self._list_of_podman(repository, reference)
@@ -189,6 +188,12 @@ class EngineSource(ListedSource):
         if image.manifests and image.descriptor and image.descriptor.media_type in INDEXES:
             return self._index(name, image.descriptor, image.manifests)
         return await self._document(image, name, repository)
+
+    def _hint(self, name: str) -> str:
+        """Return under which name Podman keeps what was built here."""
+        official = "docker.io/library/"
+        is_short = bool(self._api.libpod_version) and name.startswith(official)
+        return f"; what was built here is named localhost/{name.removeprefix(official)}" if is_short else ""
 
     async def _inspect(self, name: str, platform: Platform | None = None) -> Inspected:
         path = f"/images/{name}/json"
