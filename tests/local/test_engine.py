@@ -8,6 +8,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,6 +251,17 @@ def test_one_broken_image_is_one_row(classic: DockerEngine) -> None:
     assert "an ID that is no digest" in errors["message"][1]
 
 
+@pytest.mark.parametrize("step", [{"Size": 2**70}, {"Created": 10**30}, {"Created": "now"}, {"CreatedBy": 7}])
+def test_a_hostile_history_is_one_row(classic: DockerEngine, step: dict[str, Any]) -> None:
+    classic.answers["/images/quay.io/team/app:stable/history"] = [{"Size": 1, **step}]
+    registry = engine()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rf.RegframeWarning)
+        history = registry.history()
+    assert history["created"].notna().any()
+    assert set(registry.errors["repository"]) <= {"quay.io/team/app"}
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -403,6 +415,26 @@ def test_a_connection_of_podman(place: str, podman: Path, tmp_path: Path, monkey
     monkeypatch.setenv("CONTAINER_CONNECTION", "none")
     with pytest.raises(rf.ConfigurationError, match="Podman has no connection “none”"):
         engine("podman:").images()
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("docker/config.json", '{"currentContext": 7}'),
+        ("containers/containers.conf", "[engine]\nservice_destinations = 3"),
+        ("containers/containers.conf", "[engine"),
+        ("containers/podman-connections.json", "{"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    file: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / file).parent.mkdir()
+    (tmp_path / file).write_text(text)
+    with pytest.raises(rf.ConfigurationError, match=f"{file} cannot be read"):
+        engine("docker-daemon:" if file.startswith("docker") else "podman:").images()
 
 
 @pytest.mark.parametrize(

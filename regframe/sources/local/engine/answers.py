@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
@@ -59,12 +60,12 @@ class PartOfIndex(msgspec.Struct, rename="pascal"):
 
 
 class PastStep(msgspec.Struct, rename="pascal"):
-    """One step of the history, newest first; of those that made no layer the size is 0."""
+    """One step of the history, newest first; of those that made no layer the size is 0, of those of unknown size -1."""
 
     created: int = 0
     created_by: str = ""
     comment: str = ""
-    size: int = 0
+    size: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)] = 0
 
 
 class _RootFS(msgspec.Struct, rename="pascal"):

@@ -11,17 +11,18 @@ import os
 import ssl
 import sys
 import tempfile
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from regframe.errors import ConfigurationError, NoConnection, Unsupported, printable
+from regframe.errors import ConfigurationError, NoConnection, printable
 from regframe.target import Place
+
+T = TypeVar("T")
 
 _TCP_PORT, _TLS_PORT = 2375, 2376
 _HOW_TO_START = {
@@ -61,15 +62,13 @@ def endpoint_of(place: Place) -> Endpoint:
     NoConnection
         If there is no socket where one usually is.
     ConfigurationError
-        If a setting names no address, or files that are not there.
-    Unsupported
-        If a setting names an address that regframe does not reach, as over SSH.
+        If a setting names no address, or one that regframe does not reach, or files that cannot be used.
     """
     named = _docker_setting() if place.transport == "docker-daemon" else _podman_setting()
     if named is not None and named.socket is None:
         return named
     if sys.platform == "win32":
-        raise Unsupported("Python on Windows has no unix sockets: name the engine with DOCKER_HOST=tcp://….")
+        raise ConfigurationError("Python on Windows has no unix sockets: name the engine with DOCKER_HOST=tcp://….")
     if named is not None:
         return named
     engine = "docker" if place.transport == "docker-daemon" else "podman"
@@ -116,13 +115,17 @@ def _docker_setting() -> Endpoint | None:
         certificates = Path(folder) if folder else _docker_folder() if verify else None
         tls = _tls(certificates, verify=verify, said_by="DOCKER_CERT_PATH") if certificates else None
         return _endpoint(host, "docker", tls, "DOCKER_HOST")
-    config = _read_json(_docker_folder() / "config.json")
-    context = os.environ.get("DOCKER_CONTEXT") or config.get("currentContext")
-    return _of_context(context) if isinstance(context, str) and context not in {"", "default"} else None
+    config = _read(_docker_folder() / "config.json", _DockerConfig) or _DockerConfig()
+    context = os.environ.get("DOCKER_CONTEXT") or config.current_context
+    return None if context in {"", "default"} else _of_context(context)
 
 
 def _docker_folder() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+class _DockerConfig(msgspec.Struct, rename="camel"):
+    current_context: str = ""
 
 
 class _DockerEndpoint(msgspec.Struct, rename="pascal"):
@@ -138,14 +141,11 @@ def _of_context(name: str) -> Endpoint:
     said_by = f"the docker context “{printable(name)}”"
     folder = _docker_folder() / "contexts"
     identifier = hashlib.sha256(name.encode()).hexdigest()
-    try:
-        context = msgspec.json.decode((folder / "meta" / identifier / "meta.json").read_bytes(), type=_Context)
-    except FileNotFoundError:
+    context = _read(folder / "meta" / identifier / "meta.json", _Context)
+    if context is None:
         raise ConfigurationError(
             f"There is no docker context “{printable(name)}”; docker context ls lists those that there are."
-        ) from None
-    except (OSError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"The file of {said_by} cannot be read: {printable(str(error))}.") from None
+        )
     endpoint = context.endpoints.get("docker", _DockerEndpoint())
     certificates = folder / "tls" / identifier / "docker"
     tls = None
@@ -161,6 +161,19 @@ class _Destination(msgspec.Struct, rename="pascal"):
 class _Connections(msgspec.Struct, rename="pascal"):
     default: str = ""
     connections: dict[str, _Destination] = {}
+
+
+class _Service(msgspec.Struct):
+    uri: str = ""
+
+
+class _EngineTable(msgspec.Struct):
+    active_service: str = ""
+    service_destinations: dict[str, _Service] = {}
+
+
+class _ContainersConf(msgspec.Struct):
+    engine: _EngineTable = msgspec.field(default_factory=_EngineTable)
 
 
 class _ConnectionsFile(msgspec.Struct, rename="pascal"):
@@ -188,37 +201,23 @@ def _podman_connections() -> Iterator[tuple[str, str]]:
     own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers"
     override = os.environ.get("CONTAINERS_CONF")
     for path in [Path(override)] if override else [Path("/etc/containers/containers.conf"), own / "containers.conf"]:
-        engine = _read_toml(path).get("engine", {})
-        for name, destination in engine.get("service_destinations", {}).items():
-            yield name, str(destination.get("uri", ""))
-        if isinstance(engine.get("active_service"), str):
-            yield "", engine["active_service"]
-    path = own / "podman-connections.json"
-    if path.is_file():
-        try:
-            read = msgspec.json.decode(path.read_bytes(), type=_ConnectionsFile).connection
-        except (OSError, msgspec.DecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
-        yield from ((name, destination.uri) for name, destination in read.connections.items())
-        if read.default:
-            yield "", read.default
+        engine = (_read(path, _ContainersConf, msgspec.toml.decode) or _ContainersConf()).engine
+        yield from ((name, service.uri) for name, service in engine.service_destinations.items())
+        if engine.active_service:
+            yield "", engine.active_service
+    read = (_read(own / "podman-connections.json", _ConnectionsFile) or _ConnectionsFile()).connection
+    yield from ((name, destination.uri) for name, destination in read.connections.items())
+    if read.default:
+        yield "", read.default
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read(path: Path, kind: type[T], decode: Callable[..., T] = msgspec.json.decode) -> T | None:
+    """Return what a file says; nothing if it is not there."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
-
-
-def _read_toml(path: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {printable(str(error))}.") from None
 
 
@@ -232,7 +231,7 @@ def _endpoint(address: str, engine: str, tls: ssl.SSLContext | None, said_by: st
         return Endpoint(engine, Path(unquote(rest)), said_by=said_by)
     if scheme not in {"tcp", "http", "https"}:
         way_out = "; forward its socket with ssh -nNT -L /tmp/engine.sock:SOCKET USER@HOST, and name that with unix://"
-        raise Unsupported(
+        raise ConfigurationError(
             f"{said_by} says “{shown}”, and regframe reaches engines by unix://, tcp:// and https:// only"
             f"{way_out if scheme == 'ssh' else ''}."
         )
@@ -251,7 +250,7 @@ def _endpoint(address: str, engine: str, tls: ssl.SSLContext | None, said_by: st
 
 def _without_user(address: str) -> str:
     scheme, separator, rest = address.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else scheme
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address.rpartition("@")[2]
 
 
 def _tls(folder: Path, *, verify: bool, said_by: str) -> ssl.SSLContext:
