@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import lzma
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,6 +107,33 @@ def write_corpus(storage: Path, table: Path, tags: int) -> Corpus:
     )
 
 
+def move_tags(corpus: Corpus, count: int, chosen_by: random.Random) -> None:
+    """Let so many tags point to another image of their repository."""
+    names: dict[str, list[str]] = {}
+    for reference in corpus.references:
+        repository, _, tag = reference.rpartition(":")
+        names.setdefault(repository, []).append(tag)
+    for reference in chosen_by.sample(corpus.references, len(corpus.references)):
+        if count == 0:
+            return
+        repository, _, tag = reference.rpartition(":")
+        links = {tag: _tag_link(corpus.storage, repository, tag) for tag in names[repository]}
+        own = links[tag].read_text()
+        if others := sorted({link.read_text() for link in links.values()} - {own}):
+            # Tags of one image share a file.
+            links[tag].unlink()
+            links[tag].write_text(chosen_by.choice(others))
+            count -= 1
+
+
+def _tag_link(storage: Path, repository: str, tag: str) -> Path:
+    return _root(storage) / "repositories" / repository / "_manifests" / "tags" / tag / "current" / "link"
+
+
+def _root(storage: Path) -> Path:
+    return storage / "docker" / "registry" / "v2"
+
+
 def digest_of_rows(rows: Iterable[tuple[str, str, str, str, int]]) -> str:
     """Return one digest of rows (repository, tag, digest, config digest, size) in any order."""
     lines = sorted("\t".join(map(str, row)) for row in rows)
@@ -146,9 +174,8 @@ class _Writer:
     """Writes documents and links with as few inodes as the layout allows."""
 
     def __init__(self, storage: Path) -> None:
-        root = storage / "docker" / "registry" / "v2"
-        self._blobs = root / "blobs" / "sha256"
-        self._repositories = root / "repositories"
+        self._blobs = _root(storage) / "blobs" / "sha256"
+        self._repositories = _root(storage) / "repositories"
         for number in range(256):
             (self._blobs / f"{number:02x}").mkdir(parents=True)
 

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,21 +46,33 @@ class Ratio:
     wanted: str
 
 
+def print_table(columns: Sequence[str], rows: Iterable[tuple[str | Sequence[float], ...]]) -> None:
+    """Print a table; of several runs the median, with the lowest and the highest."""
+    table = Table(*columns, box=MARKDOWN)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else _shown(cell) for cell in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    # Without a terminal (in a pipe, a log) there is no width to keep to.
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
 def print_costs(costs: Mapping[str, Sequence[Cost]], ratios: Sequence[Ratio]) -> None:
     """Print what each client's runs cost, and the ratios: the median, with the lowest and the highest."""
-    # Without a terminal (in a pipe, a log) there is no width to keep to.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table("median (lowest–highest)", *_COLUMNS, box=MARKDOWN)
-    for client, runs in costs.items():
-        table.add_row(client, *(_shown([column(cost) for cost in runs]) for column in _COLUMNS.values()))
-    console.print(table)
-    table = Table("ratio", "median (lowest–highest)", "wanted", box=MARKDOWN)
+    rows = [
+        (client, *(_shown([column(cost) for cost in runs]) for column in _COLUMNS.values()))
+        for client, runs in costs.items()
+    ]
+    print_table(("median (lowest–highest)", *_COLUMNS), rows)
+    quotients = []
     for ratio in ratios:
         value = _COLUMNS[ratio.column]
         pairs = zip(costs[ratio.client], costs[ratio.other], strict=True)
-        quotients = [(value(cost) or 0) / (value(other) or 1) for cost, other in pairs]
-        table.add_row(ratio.what, _shown(quotients), ratio.wanted)
-    console.print(table)
+        found = [(value(cost) or 0) / (value(other) or 1) for cost, other in pairs]
+        quotients.append((ratio.what, found, ratio.wanted))
+    print_table(("ratio", "median (lowest–highest)", "wanted"), quotients)
 
 
 class OtherPrograms:

@@ -87,9 +87,9 @@ class Rehearsal:
         """Yield the tags of a repository."""
         return self._source.tags(repository)
 
-    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+    async def resolve(self, repository: str, reference: str, known: str | None = None) -> Pointer | None:
         """Return what a tag or a digest means."""
-        return await self._source.resolve(repository, reference) if self.resolves else None
+        return await self._source.resolve(repository, reference, known) if self.resolves else None
 
     async def manifest(self, repository: str, reference: str | Descriptor) -> Document:
         """Return a manifest or an index that the cache has."""

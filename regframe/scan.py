@@ -264,7 +264,7 @@ class Scan:
         document = None
         try:
             known = self._known.get((repository, tag or ""))
-            pointer = await self._source.resolve(repository, digest or tag or "") if known else None
+            pointer = await self._source.resolve(repository, digest or tag or "", known) if known else None
             if pointer is None or pointer.digest != known:
                 document = await self._source.manifest(repository, digest or tag or "")
             self.records.repositories.setdefault(repository, None)

@@ -95,8 +95,12 @@ class Source(Protocol):
     def push_times(self, repository: str, tags: Sequence[str] | None = None) -> AsyncIterator[tuple[str, datetime]]:
         """Yield when tags were pushed, as far as the place tells; those that are named, or all."""
 
-    async def resolve(self, repository: str, reference: str) -> Pointer | None:
-        """Return what a tag or a digest means, or ``None`` where only :meth:`manifest` can tell."""
+    async def resolve(self, repository: str, reference: str, known: str | None = None) -> Pointer | None:
+        """Return what a tag or a digest means, or ``None`` where only :meth:`manifest` can tell.
+
+        ``known`` is the digest that it meant when it was asked for last: a place may find it easier to say that it
+        still does.
+        """
 
     async def manifest(self, repository: str, reference: str | Descriptor) -> Document:
         """Return the manifest or the index that a tag or a digest means, or that a document names by descriptor."""

@@ -347,9 +347,9 @@ class CachedSource:
         """Yield the tags of a repository."""
         return self._source.tags(repository)
 
-    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+    async def resolve(self, repository: str, reference: str, known: str | None = None) -> Pointer | None:
         """Return what a tag or a digest means, if the source says so without giving the document."""
-        return await self._source.resolve(repository, reference)
+        return await self._source.resolve(repository, reference, known)
 
     async def manifest(self, repository: str, reference: str | Descriptor) -> Document:
         """Return a manifest or an index; one that is not named by a document is asked for, whatever the cache has."""

@@ -182,16 +182,22 @@ class RegistrySource:
         """Yield the pages of a repository's list of tags."""
         return self._pages(f"/v2/{repository}/tags/list", "tags", repository, pull(repository))
 
-    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+    async def resolve(self, repository: str, reference: str, known: str | None = None) -> Pointer | None:
         """Return what a tag or a digest means by a HEAD request, which Docker Hub does not count.
 
         ``None`` is no answer: the registry has no such manifest, takes no HEAD or names no digest. GET says which.
+        With a known digest the registry is asked whether it is another by now (RFC 9110, section 13.1.2), for which
+        docker-registry need not read the manifest: its entity tag is the digest.
         """
         if not self._takes_head:
             return None
         path = f"/v2/{repository}/manifests/{reference}"
         headers = {"Accept": media_types.ACCEPT}
+        if known is not None and is_verifiable(known):
+            headers["If-None-Match"] = f'"{known}"'
         response = await self.ask(path, "manifest", repository, pull(repository), headers, method="HEAD")
+        if response.status_code == 304 and known is not None and "If-None-Match" in headers:
+            return Pointer(known)
         digest = response.headers.get("docker-content-digest", "")
         if response.status_code != 200 or not is_verifiable(digest):
             self._takes_head = response.status_code not in {200, 400, 405, 501}

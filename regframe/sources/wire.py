@@ -86,7 +86,9 @@ class Answer:
     @property
     def links(self) -> dict[str | None, dict[str, str]]:
         """What the ``Link`` headers name."""
-        return httpx.Response(self.status_code, headers=list(self.headers.items())).links
+        return (
+            httpx.Response(self.status_code, headers=list(self.headers.items())).links if "link" in self.headers else {}
+        )
 
 
 class Wire:

@@ -84,7 +84,7 @@ class ListedSource(Source):
         for tag, time in times.items():
             yield tag, time
 
-    async def resolve(self, repository: str, reference: str) -> Pointer | None:
+    async def resolve(self, repository: str, reference: str, known: str | None = None) -> Pointer | None:
         """Return nothing: the manifest costs no more."""
         return None
 

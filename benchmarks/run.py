@@ -1,0 +1,46 @@
+"""The whole table: every benchmark of regframe that measures its speed, one after the other.
+
+    python benchmarks/run.py            # small: some minutes
+    python benchmarks/run.py --full     # all of Docker's official images, each benchmark at its full size
+
+Each is a program of its own, which says more: ``scan.py`` (the rate of the registry, skopeo, bare aiohttp, a slow link,
+the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers) and ``soak.py`` (a
+server that fails). It ends with status 1 if one of them does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+# What each takes when it is small, and when it is not.
+_PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "scan.py": (("--tags", "2000"), ("--tags", "20000", "--runs", "5")),
+    "history.py": ((), ("--full",)),
+    "analysis.py": (("--tags", "20000"), ()),
+    "soak.py": ((), ("--tags", "20000")),
+}
+
+
+def main() -> int:
+    """Run each benchmark, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="each at its full size, which takes some hours")
+    is_full = parser.parse_args().full
+    failed = []
+    for program, (small, full) in _PROGRAMS.items():
+        print(f"## {program}", flush=True)
+        command = [sys.executable, str(_FOLDER / program), *(full if is_full else small)]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(program)
+        print(flush=True)
+    if failed:
+        print(f"Something is wrong in {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
