@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["SAMPLE_NOTE", "ContentBuilder", "SampleContent", "SampleRegistry", "running", "sample_content", "serve"]
+__all__ = [
+    "SAMPLE_NOTE",
+    "ContentBuilder",
+    "SampleContent",
+    "SampleRegistry",
+    "machine",
+    "running",
+    "sample_content",
+    "serve",
+]
 
 USERNAME, PASSWORD = "myuser", "mypass123"
 
@@ -162,6 +171,30 @@ def running() -> dict[str, Any]:
     sample = stack.enter_context(serve(tls=True, username=USERNAME, password=PASSWORD))
     atexit.register(stack.close)
     return _arguments(sample.address, sample.username, sample.password, str(sample.ca))
+
+
+def machine(folder: str | Path, registry: str) -> str:
+    """Write what a machine keeps that pulled some images from the sample registry, a while ago.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder to write: an OCI image layout, without the layers' bytes.
+    registry : str
+        What the machine calls the registry, such as ``localhost:43121``.
+
+    Returns
+    -------
+    str
+        The layout as a target of :class:`regframe.Registry`: ``oci:FOLDER``.
+
+    Examples
+    --------
+    >>> registry.pulled(machine("machine", registry.name))  # doctest: +SKIP
+    """
+    from regframe.demo.pulls import write_machine
+
+    return f"oci:{write_machine(Path(folder), registry, sample_content())}"
 
 
 def _arguments(target: str, username: str | None, password: str | None, ca: str | None) -> dict[str, Any]:
