@@ -212,7 +212,7 @@ def _name_releases(ax: Axes, releases: pd.DataFrame) -> None:
     x0, x1 = ax.get_xlim()
     wide = width_in_points(ax)
     taken: dict[int, list[tuple[float, float]]] = {}
-    written = 0
+    written, gap = 0, letters(2, TINY)
     dates = mdates.date2num(order["released_at"])  # type: ignore[no-untyped-call]
     for row, text, date in zip(order["row"], order["tag"].astype("str"), dates, strict=True):
         tag = shortened(text, 18)
@@ -220,7 +220,7 @@ def _name_releases(ax: Axes, releases: pd.DataFrame) -> None:
         centre = (date - x0) / (x1 - x0) * wide
         left = min(max(centre - width / 2, 0.0), max(wide - width, 0.0))
         spans = taken.setdefault(row, [])
-        if written < _NAMES_SHOWN and all(left + width < start or left > end for start, end in spans):
+        if written < _NAMES_SHOWN and all(left + width + gap < start or left > end + gap for start, end in spans):
             spans.append((left, left + width))
             written += 1
             ax.annotate(
