@@ -27,9 +27,10 @@ from regframe.scan import Depth
 from regframe.selection import Selection, choose
 from regframe.skopeo import inspected, this_platform
 from regframe.target import ENGINES
+from regframe.writer import Writer
 
 
-class AsyncRegistry(Questions):
+class AsyncRegistry(Questions, Writer):
     """The calls of a :class:`Registry` as coroutines, for programs that run an event loop; see :attr:`Registry.aio`.
 
     Attributes

@@ -22,6 +22,7 @@ from regframe.sources.local import ListedSource, open_place
 from regframe.sources.registry import api_host
 from regframe.sources.tls import TLS, system_cert_dir
 from regframe.sources.transport import Transport, is_loopback
+from regframe.sources.writing import RegistryWriter
 from regframe.target import Place, Target
 
 
@@ -139,11 +140,24 @@ class Connection:
         Unsupported
             If it is another place.
         """
+        async with self.changing() as (source, _):
+            yield source
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[tuple[HostedSource, RegistryWriter]]:
+        """Open connections to a registry: what reads it, and what changes it.
+
+        Raises
+        ------
+        Unsupported
+            If it is another place.
+        """
         if isinstance(self.reach, Place):
-            raise Unsupported(f"{self.name} is no registry, and this asks a registry about itself.")
+            raise Unsupported(f"{self.name} is no registry, and only a registry can do this.")
         transport = self.reach.transport(self.timeout, self.concurrency)
         try:
-            yield HostedSource(self.name, transport, Authenticator(self.name, self.reach.find_credentials))
+            source = HostedSource(self.name, transport, Authenticator(self.name, self.reach.find_credentials))
+            yield source, RegistryWriter(source, transport)
         finally:
             # Also when the scan is cancelled: no connection is left behind.
             with anyio.CancelScope(shield=True):

@@ -138,6 +138,27 @@ OTHER_SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "comparison": {**_PLATFORM, "state": CATEGORY, "newer": CATEGORY, **_BOTH_SIDES},
         "pulled": {**_PLATFORM, "state": CATEGORY, **_BOTH_SIDES},
+        "deletions": {
+            **_TAG,
+            "digest": TEXT,
+            "kind": CATEGORY,
+            "by": CATEGORY,
+            "shared_with": TEXT,
+            "named_by": TEXT,
+            "freed": COUNT,
+            "allowed": YES_OR_NO,
+            "outcome": CATEGORY,
+            "reason": TEXT,
+        },
+        "untagged": {
+            "repository": TEXT,
+            "digest": TEXT,
+            "media_type": CATEGORY,
+            "artifact_type": CATEGORY,
+            "size": COUNT,
+            "subject": TEXT,
+            "found_by": CATEGORY,
+        },
         "doctor": {"check": TEXT, "result": TEXT, "verdict": CATEGORY, "meaning": TEXT},
     }
 )
@@ -185,7 +206,7 @@ def conformed(read: pd.DataFrame, name: str) -> pd.DataFrame:
     ValueError
         If a value is not of its column's dtype.
     """
-    schema = SCHEMAS[name]
+    schema = SCHEMAS.get(name) or OTHER_SCHEMAS[name]
     if list(read.columns) != list(schema):
         raise InvalidDocument(f"A file of {name} has the columns {', '.join(schema)}; this one has others.")
     return pd.DataFrame({column: _converted(read[column], dtype) for column, dtype in schema.items()})

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from regframe.errors import ConfigurationError, InvalidDocument
-from regframe.frames import CATEGORY, SCHEMAS, TEXT, TIME, Frames, conformed
+from regframe.frames import CATEGORY, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, Frames, conformed
 
 if TYPE_CHECKING:
     from regframe.analysis.summary import Summary
@@ -107,7 +107,7 @@ class Inventory(Frames):
         InvalidDocument
             If a file is not one of an inventory.
         """
-        return cls._read(Path(folder), "csv", _read_csv)
+        return cls._read(Path(folder), "csv", read_frame)
 
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write one Parquet file for each frame, and ``inventory.json``; needs pyarrow (``regframe[parquet]``).
@@ -231,10 +231,11 @@ def iso_times(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
     return pd.Series(np.datetime_as_string(stamps, unit="us"), dtype=TEXT).add("Z").mask(times.isna().to_numpy())
 
 
-def _read_csv(path: Path, name: str) -> pd.DataFrame:
+def read_frame(path: Path, name: str) -> pd.DataFrame:
+    """Read one frame that :func:`write_csv` wrote."""
     # As text, and empty fields only as missing: the tag 007 stays 007, and NA stays NA.
     frame = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8", lineterminator="\n")
-    for column, dtype in SCHEMAS[name].items():
+    for column, dtype in (SCHEMAS.get(name) or OTHER_SCHEMAS[name]).items():
         if column in frame and dtype in {TEXT, CATEGORY}:
             frame[column] = frame[column].str.removeprefix(_ESCAPE)
     return conformed(frame, name)

@@ -15,7 +15,7 @@ from regframe.text import human_size, short_digest, step_text
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|logical|stored|exclusive|shared")
+_SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|freed|logical|stored|exclusive|shared")
 _DIGESTS = re.compile(r".*digest|diff_id|subject")
 VENDOR = "application/vnd."
 _LONGEST_CELL = 400

@@ -38,6 +38,10 @@ class Reader:
         self.errors = frame("errors")
         self._so_far: Callable[[], Inventory] | None = None
 
+    def stop(self) -> bool:
+        """Ask the call under way to end with what it has, and return whether it will."""
+        return False
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connection.name}>"
 

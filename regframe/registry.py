@@ -147,8 +147,13 @@ class Registry:
             try:
                 with progress_bar(self._progress, self.name) as show, start_blocking_portal() as portal:
                     future = portal.start_task_soon(read)
-                    while not concurrent.futures.wait([future], _POLL_SECONDS).done:
-                        show(reader.progress)
+                    try:
+                        while not concurrent.futures.wait([future], _POLL_SECONDS).done:
+                            show(reader.progress)
+                    except KeyboardInterrupt:
+                        if not reader.stop():
+                            raise
+                        concurrent.futures.wait([future])
                     show(reader.progress)
             except KeyboardInterrupt:
                 if reader._so_far is None:
@@ -178,6 +183,11 @@ class Registry:
     inspect = _blocking(AsyncRegistry.inspect)
     manifest = _blocking(AsyncRegistry.manifest)
     referrers = _blocking(AsyncRegistry.referrers)
+    untagged = _blocking(AsyncRegistry.untagged)
+    delete = _blocking(AsyncRegistry.delete)
+    delete_blob = _blocking(AsyncRegistry.delete_blob)
+    tag = _blocking(AsyncRegistry.tag)
+    push_manifest = _blocking(AsyncRegistry.push_manifest)
     _pulled = _blocking(AsyncRegistry.pulled)
 
     def pulled(  # noqa: D102 -- the coroutine's

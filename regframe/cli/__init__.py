@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from regframe.cli import answers
+from regframe.cli.changing import delete
 from regframe.cli.options import INTERRUPTED, Access, One, Selected, Target, command, end, saved, say, selection
 from regframe.cli.output import FolderFormat, Format, Output, check_folder
 from regframe.cli.sample import demo
@@ -224,6 +225,7 @@ def inventory(
 
 for answer in answers.COMMANDS:
     app.command()(answer)
+app.command()(delete)
 app.command()(demo)
 
 

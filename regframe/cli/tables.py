@@ -61,6 +61,9 @@ _SHOWN = {
         "repository tag platform step size uncompressed_size layer_digest created created_by",
         "layer_digest created",
     ),
+    "deletions": _Shown(
+        "row", "repository tag digest kind by freed outcome reason", "kind by digest", above="repository"
+    ),
     "config": _Shown("setting", "repository tag platform section name value"),
     "comparison": _Shown("image", "repository tag platform state newer created_here created_there", above="repository"),
     "pulled": _Shown("image", "repository tag platform state created_here created_there", above="repository"),

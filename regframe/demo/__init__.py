@@ -1,7 +1,7 @@
 """The sample registry: what regframe runs on when there is no other.
 
 Names, tags, dates and architectures are those of Docker's official images; layers and sizes are made up, the same on
-every run. It is served over real HTTP on loopback, read-only.
+every run. It is served over real HTTP on loopback, read-only unless asked otherwise.
 
 >>> import regframe as rf
 >>> from regframe import demo
@@ -102,6 +102,7 @@ def serve(
     password: str | None = None,
     port: int = 0,
     content: SampleContent | None = None,
+    writable: bool = False,
 ) -> Iterator[SampleRegistry]:
     """Serve a sample registry on loopback, in the background, until the block is left.
 
@@ -115,6 +116,8 @@ def serve(
         The port; 0 is any free one.
     content : SampleContent, optional
         What to serve; by default :func:`sample_content`.
+    writable : bool, default False
+        Delete tags and manifests, and take manifests of what is there, until the block is left.
 
     Yields
     ------
@@ -139,7 +142,7 @@ def serve(
     if (username is None) != (password is None):
         raise ConfigurationError("A sample registry asks for a user and a password: give both, or neither.")
     content = sample_content() if content is None else content
-    app = application(content, username, password)
+    app = application(content, username, password, writable=writable)
     with (
         _certificate() if tls else nullcontext((None, None)) as (ca, context),
         start_blocking_portal() as portal,

@@ -1,4 +1,4 @@
-"""The reading half of the Registry HTTP API V2, over documents in memory.
+"""The Registry HTTP API V2 over documents in memory: reading and, where that is allowed, deleting and tagging.
 
 Source: OCI distribution-spec 1.1; where it leaves things open, as distribution 2.8 has them.
 """
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 
-from regframe.demo.content import SampleContent
+from regframe.demo.content import SampleContent, digest_of
 from regframe.oci import media_types
 
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
@@ -38,15 +38,20 @@ class _Refused(Exception):
 class _Repository:
     """What one repository serves: its tags, and by digest what they lead to."""
 
-    tags: Mapping[str, str]
+    tags: dict[str, str]
     manifests: set[str] = field(default_factory=set)
     blobs: set[str] = field(default_factory=set)
 
 
-def application(content: SampleContent, username: str | None = None, password: str | None = None) -> web.Application:
-    """Return the registry as an aiohttp application; with a user and password it asks for them (Basic)."""
+def application(
+    content: SampleContent, username: str | None = None, password: str | None = None, *, writable: bool = False
+) -> web.Application:
+    """Return the registry as an aiohttp application; with a user and password it asks for them (Basic).
+
+    A writable one deletes tags and manifests, and takes manifests of what it has; its content is left as it is.
+    """
     expected = base64.b64encode(f"{username}:{password}".encode()) if username is not None else None
-    app = web.Application(middlewares=[_answers(expected)])
+    app = web.Application(middlewares=[_answers(expected, writable)])
     registry = _SampleRegistry(content)
     app.router.add_get("/v2/", registry.version)
     app.router.add_get("/v2/_catalog", registry.catalog)
@@ -54,10 +59,12 @@ def application(content: SampleContent, username: str | None = None, password: s
     app.router.add_get("/v2/{name:.+}/manifests/{reference}", registry.manifest)
     app.router.add_get("/v2/{name:.+}/blobs/{digest}", registry.blob)
     app.router.add_get("/v2/{name:.+}/referrers/{digest}", registry.referrers)
+    app.router.add_delete("/v2/{name:.+}/manifests/{reference}", registry.delete_manifest)
+    app.router.add_put("/v2/{name:.+}/manifests/{reference}", registry.put_manifest)
     return app
 
 
-def _answers(expected: bytes | None) -> Any:
+def _answers(expected: bytes | None, writable: bool) -> Any:
     """Return the middleware that asks for credentials and puts refusals into the specification's form."""
 
     @web.middleware
@@ -74,7 +81,7 @@ def _answers(expected: bytes | None) -> Any:
                     "authentication required",
                     **{hdrs.WWW_AUTHENTICATE: 'Basic realm="regframe sample registry"'},
                 )
-            if request.method not in ("GET", "HEAD"):
+            if request.method not in ("GET", "HEAD") and not writable:
                 message = "the sample registry is read-only"
                 raise _Refused(405, "UNSUPPORTED", message, **{hdrs.ALLOW: "GET, HEAD"})
             response = await handler(request)
@@ -96,6 +103,7 @@ class _SampleRegistry:
     """The handlers."""
 
     def __init__(self, content: SampleContent) -> None:
+        self._manifests = dict(content.manifests)
         self._content = content
         self._parsed = {digest: _parsed(data) for digest, (_, data) in content.manifests.items()}
         self._referrers: dict[str, list[str]] = {}
@@ -106,7 +114,7 @@ class _SampleRegistry:
         self._repositories = {name: self._repository(tags) for name, tags in sorted(content.repositories.items())}
 
     def _repository(self, tags: Mapping[str, str]) -> _Repository:
-        repository = _Repository(tags)
+        repository = _Repository(dict(tags))
         waiting = list(tags.values())
         while waiting:
             digest = waiting.pop()
@@ -143,15 +151,38 @@ class _SampleRegistry:
         if not _REFERENCE.fullmatch(reference):
             raise _Refused(400, "TAG_INVALID", "manifest tag did not match URI", {"Tag": reference})
         digest = repository.tags.get(reference, reference)
-        if digest not in repository.manifests or digest not in self._content.manifests:
+        if digest not in repository.manifests or digest not in self._manifests:
             detail = {"name": request.match_info["name"], "Tag": reference}
             raise _Refused(404, "MANIFEST_UNKNOWN", "manifest unknown", detail)
-        media_type, data = self._content.manifests[digest]
+        media_type, data = self._manifests[digest]
         accepted = ",".join(request.headers.getall(hdrs.ACCEPT, ["*/*"]))
         if media_type not in accepted and "*/*" not in accepted:
             message = f"the manifest is of the type {media_type}, which the request does not accept"
             raise _Refused(404, "MANIFEST_UNKNOWN", message)
         return _document(request, digest, data, media_type)
+
+    async def delete_manifest(self, request: web.Request) -> web.Response:
+        repository, reference = self._named(request), request.match_info["reference"]
+        if repository.tags.pop(reference, None) is None:
+            if reference not in repository.manifests:
+                raise _Refused(404, "MANIFEST_UNKNOWN", "manifest unknown", {"Tag": reference})
+            repository.manifests.remove(reference)
+            repository.tags = {tag: digest for tag, digest in repository.tags.items() if digest != reference}
+        return web.Response(status=202)
+
+    async def put_manifest(self, request: web.Request) -> web.Response:
+        repository, reference, data = self._named(request), request.match_info["reference"], await request.read()
+        digest, document = digest_of(data), _parsed(data)
+        lacking = {*_digests(document.get("manifests"))} - repository.manifests
+        lacking |= {*_digests([document.get("config")]), *_digests(document.get("layers"))} - repository.blobs
+        if lacking or not document or (":" in reference and reference != digest):
+            raise _Refused(400, "MANIFEST_INVALID", "manifest invalid", sorted(lacking))
+        self._parsed[digest] = document
+        self._manifests[digest] = (request.content_type, data)
+        repository.manifests.add(digest)
+        if ":" not in reference:
+            repository.tags[reference] = digest
+        return web.Response(status=201, headers={"Docker-Content-Digest": digest})
 
     async def blob(self, request: web.Request) -> web.Response:
         repository, digest = self._named(request), request.match_info["digest"]
@@ -176,7 +207,7 @@ class _SampleRegistry:
         return _json({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries}, headers)
 
     def _referrer(self, digest: str) -> dict[str, Any]:
-        media_type, data = self._content.manifests[digest]
+        media_type, data = self._manifests[digest]
         document = self._parsed[digest]
         entry = {"mediaType": media_type, "digest": digest, "size": len(data)}
         config = document.get("config")

@@ -5,7 +5,7 @@ Sources: OCI distribution-spec 1.1; CNCF Distribution's ``spec/api.md`` (catalog
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -370,15 +370,29 @@ class RegistrySource:
         TooLarge
             If the answer has more bytes.
         """
+
+        async def send(authorization: str | None) -> Answer:
+            return await self._transport.get(url, headers or {}, limit, authorization, method=method)
+
+        return await self.authorized(send, operation, repository, scope)
+
+    async def authorized(
+        self,
+        send: Callable[[str | None], Awaitable[Answer]],
+        operation: str,
+        repository: str,
+        scope: str,
+    ) -> Answer:
+        """Return the answer to what ``send`` sends with an authorization; the rest is as in :meth:`ask`."""
         try:
             sent = await self.authenticator.authorization(self._transport, repository, scope)
-            response = await self._transport.get(url, headers or {}, limit, sent, method=method)
+            response = await send(sent)
             if response.status_code == 401:
                 self.authenticator.challenged(response, scope, sent)
                 again = await self.authenticator.authorization(self._transport, repository, scope)
                 if again is None or (again == sent and not again.startswith("Bearer")):
                     raise refused(self.name, response, had_credentials=again is not None)
-                response = await self._transport.get(url, headers or {}, limit, again, method=method)
+                response = await send(again)
                 if response.status_code == 401 and again.startswith("Basic"):
                     raise refused(self.name, response, had_credentials=True)
         except RegframeError as error:

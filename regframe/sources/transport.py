@@ -20,7 +20,7 @@ from httpx_retries import Retry
 from regframe.errors import NoConnection, RegframeError, RegistryError, printable
 from regframe.sources.explain import NotTLS, explained, shown
 from regframe.sources.pace import Pace
-from regframe.sources.wire import Address, Answer, Wire
+from regframe.sources.wire import Address, Answer, Body, Wire
 
 _HEADERS = {"User-Agent": f"regframe/{version('regframe')}", "Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -175,6 +175,26 @@ class Transport:
             answer = await self._send(self._retry, method, address, {**headers, **kept}, limit)
         raise RegistryError(f"{self._host} redirects more than {_MOST_REDIRECTS} times.", url=shown(there))
 
+    async def write(
+        self, method: str, path: str, data: bytes, headers: dict[str, str], limit: int, authorization: str | None
+    ) -> Answer:
+        """Return the answer to a request that changes the registry; :mod:`regframe.sources.writing` alone makes these.
+
+        No redirect is followed.
+
+        Raises
+        ------
+        NoConnection
+            If no answer came, after some tries: what it should do may have been done.
+        """
+        if not self._base:
+            # Which scheme is spoken is found out by reading.
+            await self.get("/v2/", {}, limit)
+        credential = {"Authorization": authorization} if authorization else {}
+        return await self._send(
+            self._retry, method, _absolute(self._base, path), {**headers, **credential}, limit, data
+        )
+
     async def post_form(self, url: httpx.URL, form: dict[str, str], limit: int) -> Answer:
         """Return the answer of a token server to a form (the only POST that reading needs)."""
         return await self._send(None, "POST", Address.of(url), {}, limit, form)
@@ -210,14 +230,14 @@ class Transport:
         address: Address,
         headers: dict[str, str],
         limit: int,
-        form: dict[str, str] | None = None,
+        body: Body = None,
     ) -> Answer:
         if self._failures > self._most_failures:
             raise NoConnection(f"{self._host} has stopped answering, so this was not asked for.",
                                url=shown(address.url))  # fmt: skip
         try:
             # Once a request has failed for good, the next ones are not given as much time.
-            answer = await self._tried(None if self._failures else retry, method, address, headers, limit, form)
+            answer = await self._tried(None if self._failures else retry, method, address, headers, limit, body)
         except RegframeError as error:
             error.url = shown(address.url)
             raise
@@ -235,13 +255,13 @@ class Transport:
         address: Address,
         headers: dict[str, str],
         limit: int,
-        form: dict[str, str] | None,
+        body: Body,
     ) -> Answer:
         """Send a request, and again while that fails for a passing reason, as ``httpx_retries`` does with httpx."""
         while True:
             failure: Exception | httpx.Response
             try:
-                answer = await self._wire.exchange(method, address, {**_HEADERS, **headers}, limit, form)
+                answer = await self._wire.exchange(method, address, {**_HEADERS, **headers}, limit, body)
                 if retry is None or retry.is_exhausted() or not retry.is_retryable_status_code(answer.status_code):
                     return answer
                 failure = httpx.Response(answer.status_code)

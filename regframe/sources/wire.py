@@ -27,6 +27,10 @@ from regframe.sources.pace import Pace
 # A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
 _LONGEST_ANSWER_TIMEOUTS = 4
 _HOSTS_REMEMBERED = 64
+
+# What goes with a request: the fields of a form, a document's bytes, or nothing.
+Body = dict[str, str] | bytes | None
+
 # What needs no quoting in a URL, whoever reads it.
 _PLAIN = re.compile(r"/[A-Za-z0-9/._~:@?=&%+,-]*")
 _ENDS_HEADER = re.compile(r"[\r\n\0]")
@@ -141,7 +145,7 @@ class Wire:
         await self._session.close()
 
     async def exchange(
-        self, method: str, address: Address, headers: dict[str, str], limit: int, form: dict[str, str] | None = None
+        self, method: str, address: Address, headers: dict[str, str], limit: int, body: Body = None
     ) -> Answer:
         """Send one request, and return its answer.
 
@@ -155,22 +159,22 @@ class Wire:
             If there is no whole answer.
         """
         async with self._pace:
-            if form is None and self._proxy is None:
+            if body is None and self._proxy is None:
                 answer = await self._straight(method, address, headers, limit)
             else:
-                answer = await self._by_session(method, address, headers, limit, form)
+                answer = await self._by_session(method, address, headers, limit, body)
         self._pace.learn(answer.status_code, answer.headers)
         return answer
 
     async def _by_session(
-        self, method: str, address: Address, headers: dict[str, str], limit: int, form: dict[str, str] | None
+        self, method: str, address: Address, headers: dict[str, str], limit: int, body: Body
     ) -> Answer:
         url = URL(address.origin + address.target, encoded=True)
         async with self._session.request(
-            method, url, headers=headers, data=form, allow_redirects=False, proxy=self._proxy
+            method, url, headers=headers, data=body, allow_redirects=False, proxy=self._proxy
         ) as response:
-            body = b"" if method == "HEAD" else await _read(response.headers, response.content, limit)
-            return _answer(response.status, response.version, response.headers, body, address)
+            content = b"" if method == "HEAD" else await _read(response.headers, response.content, limit)
+            return _answer(response.status, response.version, response.headers, content, address)
 
     async def _straight(self, method: str, address: Address, headers: dict[str, str], limit: int) -> Answer:
         request = self._host(address.origin)

@@ -104,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(self.server.registry.address)
         try:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_PASSED_ON}
-            connection.request(self.command, self.path, headers=headers)
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            connection.request(self.command, self.path, body=content or None, headers=headers)
             answer = connection.getresponse()
             left_out = _NOT_PASSED_ON | self.server.left_out
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    do_HEAD = do_GET  # noqa: N815 - the base class names it
+    do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class names it
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

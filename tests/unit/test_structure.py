@@ -20,8 +20,9 @@ ROOMS = (
     ("records", "scan", "uncompressed", "progress", "skopeo"),
     ("frames", "selection"),
     ("resume", "plan", "connection", "inventory"),
-    ("comparison", "doctor", "referrers", "reader", "questions", "aio", "registry"),
+    ("comparison", "doctor", "referrers", "reader", "questions", "writer", "aio", "registry"),
     ("analysis", "plot", "presentation"),
+    ("changes",),
     ("demo",),
     ("cli", "widgets"),
 )
