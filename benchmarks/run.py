@@ -23,18 +23,24 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "analysis.py": (("--tags", "20000"), ()),
     "soak.py": ((), ("--tags", "20000")),
 }
+_WITHOUT_TABLE = frozenset({"soak.py"})
 
 
 def main() -> int:
     """Run each benchmark, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="each at its full size, which takes some hours")
-    is_full = parser.parse_args().full
+    parser.add_argument("--table", type=Path, help="the table of the official images")
+    options = parser.parse_args()
     failed = []
     for program, (small, full) in _PROGRAMS.items():
+        if not (_FOLDER / program).exists():
+            continue
+        arguments = [*(full if options.full else small)]
+        if options.table and program not in _WITHOUT_TABLE:
+            arguments += ["--table", str(options.table)]
         print(f"## {program}", flush=True)
-        command = [sys.executable, str(_FOLDER / program), *(full if is_full else small)]
-        if subprocess.run(command, check=False).returncode:
+        if subprocess.run([sys.executable, str(_FOLDER / program), *arguments], check=False).returncode:
             failed.append(program)
         print(flush=True)
     if failed:

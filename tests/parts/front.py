@@ -40,7 +40,7 @@ class Front(ThreadingHTTPServer):
     is_holding : threading.Event
         Set when one waits.
     left_out : set of str
-        Headers that are left out of the registry's answers, in lower case.
+        Headers that are left out of requests and of the registry's answers, in lower case.
     added : dict of str to str
         Headers that are added to them.
     """
@@ -103,11 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         connection = http.client.HTTPConnection(self.server.registry.address)
         try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_PASSED_ON}
+            left_out = _NOT_PASSED_ON | self.server.left_out
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             connection.request(self.command, self.path, body=content or None, headers=headers)
             answer = connection.getresponse()
-            left_out = _NOT_PASSED_ON | self.server.left_out
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
             self._answer(answer.status, kept | self.server.added, answer.read())
         finally:
