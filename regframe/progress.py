@@ -33,7 +33,10 @@ def progress_bar(show: bool | None, title: str) -> Iterator[Callable[[Progress],
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm
-    bar: Any = tqdm(total=0, desc=title, unit="tag", delay=_SHOWN_AFTER_SECONDS, file=sys.stderr, dynamic_ncols=True)
+    # Drawn by the clock: by counts (miniters) it would stand still where a registry slows down.
+    bar: Any = tqdm(
+        total=0, desc=title, unit="tag", delay=_SHOWN_AFTER_SECONDS, miniters=0, file=sys.stderr, dynamic_ncols=True
+    )
 
     def update(progress: Progress) -> None:
         bar.total = progress.tags

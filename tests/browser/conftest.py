@@ -12,7 +12,7 @@ from regframe import demo
 from tests.browser.jupyterlab_server import JupyterLab, start_jupyterlab
 from tests.browser.notebook_page import NotebookPage
 from tests.notebooks.run import notebooks
-from tests.parts import needs
+from tests.parts import Certificate, Front, needs, start_front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +28,16 @@ def sample() -> Iterator[demo.SampleRegistry]:
     """Give the sample registry, with TLS, a user and a password."""
     with demo.serve(tls=True, username=demo.USERNAME, password=demo.PASSWORD) as registry:
         yield registry
+
+
+@pytest.fixture
+def front(certificate: Certificate) -> Iterator[Front]:
+    """Give the private sample registry behind a server that can hold answers, and go away in the middle."""
+    with (
+        demo.serve(username=demo.USERNAME, password=demo.PASSWORD) as registry,
+        start_front(registry, tls=certificate) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -46,6 +48,15 @@ class JupyterLab:
     def address(self, path: str) -> str:
         """Return where a file is opened, with nothing left of what was open before."""
         return f"{self.url}/lab/tree/{path}?reset&token={self.token}"
+
+    def write(self, path: str, *cells: str) -> str:
+        """Write a notebook of code cells, and return its path."""
+        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        document = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": kernel}
+        )
+        nbformat.write(document, self.folder / path)
+        return path
 
     def choose_theme(self, name: str) -> None:
         """Set the theme of the pages that are opened from now on, as the Settings menu does."""

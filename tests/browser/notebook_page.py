@@ -26,12 +26,24 @@ class NotebookPage:
         expect(self._cells.first).to_be_visible(timeout=_OPEN_MS)
         self._wait_for_kernel()
 
-    def run_all(self) -> None:
-        """Run → Run All Cells, and wait until each has run: its prompt has a number."""
+    def start_all(self) -> None:
+        """Run → Run All Cells."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def run_all(self) -> None:
+        """Run → Run All Cells, and wait until each has run: its prompt has a number."""
+        self.start_all()
         prompts = self._cells.locator(".jp-InputPrompt").filter(has_not_text=_NUMBER)
         expect(prompts).to_have_count(0, timeout=_RUN_MS)
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self.page.get_by_title("Interrupt the kernel").click()
+
+    def wait_until_run(self, number: int, milliseconds: float = _RUN_MS) -> None:
+        """Wait until a code cell has run: its prompt has a number."""
+        expect(self.cell(number).locator(".jp-InputPrompt")).to_have_text(_NUMBER, timeout=milliseconds)
 
     def cell(self, number: int) -> Locator:
         """Return a code cell, counted from 0; -1 is the last."""
@@ -55,7 +67,7 @@ class NotebookPage:
         editor.fill(code)
         editor.press("Control+Enter")
         expect(prompt).not_to_have_text(before)
-        expect(prompt).to_have_text(_NUMBER, timeout=_RUN_MS)
+        self.wait_until_run(number)
         return self.output(number)
 
     def _wait_for_kernel(self) -> None:

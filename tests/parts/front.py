@@ -10,16 +10,23 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.parts.certificates import Certificate
-    from tests.parts.registry_server import RegistryServer
 
 _HELD_SECONDS = 60
 _NOT_PASSED_ON = frozenset({"connection", "host", "transfer-encoding", "keep-alive"})
+
+
+class Served(Protocol):
+    """Any registry that is served over plain HTTP."""
+
+    @property
+    def address(self) -> str:
+        """``localhost:PORT``."""
 
 
 class Front(ThreadingHTTPServer):
@@ -49,7 +56,7 @@ class Front(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, registry: RegistryServer, certificate: Certificate | None) -> None:
+    def __init__(self, registry: Served, certificate: Certificate | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.registry = registry
         self.address = f"localhost:{self.server_port}"
@@ -60,6 +67,7 @@ class Front(ThreadingHTTPServer):
         self.is_holding = threading.Event()
         self.left_out: set[str] = set()
         self.added: dict[str, str] = {}
+        self.is_gone = False
         self._released = threading.Event()
         self._lock = threading.Lock()
         if certificate:
@@ -71,6 +79,13 @@ class Front(ThreadingHTTPServer):
         """Let everything through that waits or would wait."""
         self.held = None
         self._released.set()
+
+    def stop(self) -> None:
+        """Go away: no connection is taken any more, and who waits for an answer gets none."""
+        self.is_gone = True
+        self.shutdown()
+        self.server_close()
+        self.release()
 
     def note(self, request: str) -> int | None:
         """Count a request, hold it if it is to be held, and return the status that refuses it, if one does."""
@@ -98,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Pass the request on, and the answer back."""
         status = self.server.note(f"{self.command} {self.path}")
+        if self.server.is_gone:
+            self.close_connection = True
+            return
         if status is not None:
             self._answer(status, {"Content-Length": "0"}, b"")
             return
@@ -127,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def start_front(registry: RegistryServer, *, tls: Certificate | None = None) -> Iterator[Front]:
+def start_front(registry: Served, *, tls: Certificate | None = None) -> Iterator[Front]:
     """Run a server before a registry on a free loopback port until the context ends."""
     with Front(registry, tls) as front, _running(front):
         try:
