@@ -54,9 +54,9 @@ def lab(sample: demo.SampleRegistry, tmp_path_factory: pytest.TempPathFactory) -
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Give Debian's chromium."""
+    """Give Debian's chromium; Playwright's event loop would forbid the tests of other packages one of their own."""
     program = needs("chromium")
     with sync_playwright() as playwright:
         # Tests run as root in containers, where the sandbox cannot be; its pages come from this machine alone.
