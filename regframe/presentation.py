@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from regframe.errors import printable
-from regframe.text import human_size, short_digest, step_text
+from regframe.text import NO_FORMULAS, human_size, short_digest, step_text
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -63,7 +63,7 @@ def style(frame: pd.DataFrame, *, rows: int = 200) -> Styler:
     if len(frame) > len(shown):
         styler = styler.set_caption(f"The first {len(shown):,} of {len(frame):,} rows")
         styles.append({"selector": "caption", "props": "caption-side: bottom; text-align: left"})
-    styled: Styler = styler.set_table_styles(styles)
+    styled: Styler = styler.set_table_styles(styles).set_table_attributes(f'class="{NO_FORMULAS}"')
     return styled
 
 

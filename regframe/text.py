@@ -6,6 +6,9 @@ import re
 
 from regframe.errors import printable
 
+# What a table's class says so that JupyterLab does not take shell variables ($A … $B) in it for a formula.
+NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
+
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 _LETTERS_OF_A_DIGEST = 12
 # What docker and BuildKit write around the Dockerfile's own words.

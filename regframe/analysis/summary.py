@@ -16,7 +16,7 @@ from regframe.analysis.storage import storage
 from regframe.errors import printable
 from regframe.frames import COUNT
 from regframe.inventory import Inventory
-from regframe.text import human_size, short_digest
+from regframe.text import NO_FORMULAS, human_size, short_digest
 
 _BYTES = {"logical", "stored", "exclusive", "shared", "artifacts_size", "documents_size", "size"}
 _LONGEST_STEP = 60
@@ -57,7 +57,7 @@ class Summary:
             for name, text in _for_people(self.facts).items()
         )
         tables = "".join(
-            f"<h4>{title}</h4>{_shown(frame).to_html(index=False, border=0, escape=True)}"
+            f"<h4>{title}</h4>{_shown(frame).to_html(index=False, border=0, escape=True, classes=NO_FORMULAS)}"
             for title, frame in self._tables()
         )
         return f"<table><tbody>{facts}</tbody></table>{tables}"
