@@ -128,8 +128,9 @@ def bytes_axis(ax: Axes, label: str, *, of_y: bool = False) -> None:
 def dates_axis(ax: Axes) -> None:
     """Give the horizontal axis dates, as few as can be read."""
     width = ax.get_window_extent().width / ax.figure.dpi
+    # With one alone, nobody could tell how much time there is between two marks.
     locator = mdates.AutoDateLocator(  # type: ignore[no-untyped-call]
-        minticks=1, maxticks=int(np.clip(width / 0.7, 3, 10))
+        minticks=3, maxticks=int(np.clip(width / 0.7, 3, 10))
     )
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

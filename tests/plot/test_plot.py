@@ -178,6 +178,14 @@ def test_storage_bars_add_up_to_what_is_stored(inventory: rf.Inventory) -> None:
     rf.plot.storage(stored.iloc[:0]).figure.canvas.draw()
 
 
+@pytest.mark.parametrize("draw", [rf.plot.timeline, rf.plot.growth])
+def test_dates_are_marked_so_that_the_time_between_them_can_be_told(draw: Draw, inventory: rf.Inventory) -> None:
+    axes = draw(inventory.images[inventory.images["repository"] == "team/api"])
+    axes.figure.canvas.draw()
+    first, last = axes.get_xlim()
+    assert sum(first <= mark <= last for mark in axes.get_xticks()) >= 3
+
+
 def test_growth_has_a_line_for_each_version_line(inventory: rf.Inventory) -> None:
     images = inventory.images[inventory.images["repository"] == "team/api"]
     lines = rf.plot.growth(rf.releases(images)).get_lines()
