@@ -46,6 +46,11 @@ class Front(ThreadingHTTPServer):
         How many of these are let through first.
     is_holding : threading.Event
         Set when one waits.
+    lost : str or None
+        A regular expression for requests whose connection is closed without an answer, half of them when they have
+        reached the registry.
+    lost_after : int
+        How many of these are answered first.
     left_out : set of str
         Headers that are left out of requests and of the registry's answers, in lower case.
     added : dict of str to str
@@ -68,6 +73,8 @@ class Front(ThreadingHTTPServer):
         self.left_out: set[str] = set()
         self.added: dict[str, str] = {}
         self.is_gone = False
+        self.lost: str | None = None
+        self.lost_after = 0
         self._released = threading.Event()
         self._lock = threading.Lock()
         if certificate:
@@ -100,6 +107,14 @@ class Front(ThreadingHTTPServer):
             self._released.wait(_HELD_SECONDS)
         return next((status for pattern, status in self.refused.items() if re.search(pattern, request)), None)
 
+    def is_lost(self, request: str) -> bool:
+        """Count a request, and return whether its answer is lost."""
+        if self.lost is None or not re.search(self.lost, request):
+            return False
+        with self._lock:
+            self.lost_after -= 1
+            return self.lost_after < 0
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print no traceback for a client that goes away."""
 
@@ -119,6 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
         if status is not None:
             self._answer(status, {"Content-Length": "0"}, b"")
             return
+        is_lost = self.server.is_lost(f"{self.command} {self.path}")
+        if is_lost and self.server.lost_after % 2:
+            self.close_connection = True
+            return
         connection = http.client.HTTPConnection(self.server.registry.address)
         try:
             left_out = _NOT_PASSED_ON | self.server.left_out
@@ -126,6 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             connection.request(self.command, self.path, body=content or None, headers=headers)
             answer = connection.getresponse()
+            if is_lost:
+                answer.read()
+                self.close_connection = True
+                return
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
             self._answer(answer.status, kept | self.server.added, answer.read())
         finally:
