@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from regframe.inventory import Interrupted, Inventory
     from regframe.presentation import style
     from regframe.registry import Registry
+    from regframe.widgets import Explorer, RegistryPicker, RepositoryPicker, TagPicker, explore
 
 __all__ = [
     "AsyncRegistry",
@@ -56,6 +57,7 @@ __all__ = [
     "ConfigurationError",
     "CredentialsRefused",
     "DigestMismatch",
+    "Explorer",
     "Interrupted",
     "InvalidDocument",
     "InvalidReference",
@@ -68,6 +70,9 @@ __all__ = [
     "RegframeWarning",
     "Registry",
     "RegistryError",
+    "RegistryPicker",
+    "RepositoryPicker",
+    "TagPicker",
     "TooLarge",
     "Unsupported",
     "aliases",
@@ -76,6 +81,7 @@ __all__ = [
     "compare",
     "diff",
     "drift",
+    "explore",
     "growth",
     "platforms",
     "plot",
@@ -92,9 +98,14 @@ __all__ = [
 
 _MODULES = {
     "AsyncRegistry": "regframe.aio",
+    "Explorer": "regframe.widgets",
+    "explore": "regframe.widgets",
     "Interrupted": "regframe.inventory",
     "Inventory": "regframe.inventory",
     "Registry": "regframe.registry",
+    "RegistryPicker": "regframe.widgets",
+    "RepositoryPicker": "regframe.widgets",
+    "TagPicker": "regframe.widgets",
     "style": "regframe.presentation",
 }
 

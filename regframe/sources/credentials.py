@@ -122,6 +122,20 @@ class StoredLogins:
         return logins
 
 
+def stored_registries() -> list[str]:
+    """Return the registries to which a login is stored; no login is looked at, and a damaged file counts as none."""
+    found: dict[str, None] = {}
+    for path in auth_files():
+        try:
+            stored = _read(path)
+        except ConfigurationError:
+            continue
+        for key in [*stored.auths, *stored.cred_helpers] if stored else ():
+            host = _without_api(key).partition("/")[0]
+            found[DOCKER_HUB if key in _HUB_KEYS or host in _HUB_KEYS else host] = None
+    return list(found)
+
+
 def _without_api(key: str) -> str:
     """Return a key as registry and path; docker writes ``https://`` before it and the API's version after it."""
     return re.sub(r"/v[12]/?$", "", re.sub(r"^https?://", "", key)).rstrip("/")

@@ -1,0 +1,331 @@
+"""The pickers together, and what they load."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import ipywidgets as widgets
+import pandas as pd
+
+from regframe.aio import AsyncRegistry
+from regframe.connection import parse_platforms
+from regframe.errors import RegframeError
+from regframe.inventory import Inventory
+from regframe.registry import Registry
+from regframe.scan import Progress
+from regframe.widgets.background import Latest
+from regframe.widgets.parts import Sentence, button, row
+from regframe.widgets.registry_picker import RegistryPicker
+from regframe.widgets.repository_picker import RepositoryPicker
+from regframe.widgets.tag_picker import TagPicker
+from regframe.widgets.views import tabs
+
+_POLL_SECONDS = 0.2
+# A download goes through the page: what is larger is only written beside the notebook.
+_LARGEST_DOWNLOAD = 20_000_000
+_SENTENCES_SHOWN = 5
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """Choose a registry, repositories and tags, load them, and look at them.
+
+    Loading runs beside the kernel: other cells run meanwhile, and a new choice that is loaded cancels the load before.
+
+    Parameters
+    ----------
+    registry : Registry, optional
+        The registry; without it, one is picked first.
+
+    Attributes
+    ----------
+    registry_picker, repository_picker, tag_picker
+        The pickers; those that are not there yet are ``None``.
+    load_button, cancel_button, progress, status, errors, tabs, export_button, code_button, code
+        The controls, with the classes ``regframe-load``, ``regframe-cancel``, ``regframe-progress``,
+        ``regframe-load-status``, ``regframe-errors``, ``regframe-tabs``, ``regframe-export``, ``regframe-copy-code``
+        and ``regframe-code``; the link to download is ``regframe-download``.
+
+    Examples
+    --------
+    >>> explorer = rf.explore()                # doctest: +SKIP
+    >>> explorer                               # doctest: +SKIP
+    >>> explorer.images.nlargest(10, "size")   # doctest: +SKIP
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry_picker = RegistryPicker() if registry is None else None
+        self.repository_picker: RepositoryPicker | None = None
+        self.tag_picker: TagPicker | None = None
+        self.load_button = button("Load", "load", button_style="primary", disabled=True)
+        self.cancel_button = button("Cancel", "cancel", disabled=True)
+        self.progress = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="16em"))
+        self.progress.add_class("regframe-progress")
+        self.status, self.errors = Sentence("load-status"), widgets.HTML()
+        self.errors.add_class("regframe-errors")
+        self.tabs = widgets.Tab()
+        self.tabs.add_class("regframe-tabs")
+        self.export_button = button("Export CSV", "export", disabled=True)
+        self.code_button = button("Copy code", "copy-code", disabled=True)
+        self.exported = widgets.HTML()
+        self.exported.add_class("regframe-download")
+        self.code = widgets.Textarea(layout=widgets.Layout(width="100%", height="9em", display="none"))
+        self.code.add_class("regframe-code")
+        self._registry: Registry | None = None
+        self._inventory: Inventory | None = None
+        self._reader: AsyncRegistry | None = None
+        self._loads: Latest[Inventory] = Latest(self._loaded, self._failed, self._cancelled)
+        self._drawn: set[int] = set()
+        self._pickers = widgets.VBox()
+        loading = row(self.load_button, self.cancel_button, self.progress, self.status)
+        taking = row(self.export_button, self.code_button, self.exported)
+        first = [self.registry_picker] if self.registry_picker is not None else []
+        super().__init__([*first, self._pickers, loading, self.errors, self.tabs, taking, self.code])
+        self.add_class("regframe-explorer")
+        self.layout.max_width = "100%"
+        self.load_button.on_click(lambda _: self.load())
+        self.cancel_button.on_click(lambda _: self.cancel())
+        self.export_button.on_click(lambda _: self._export_clicked())
+        self.code_button.on_click(lambda _: self._show_code())
+        self.tabs.observe(lambda _: self._draw(), "selected_index")
+        if self.registry_picker is not None:
+            self.registry_picker.on_connect(self._use)
+        elif registry is not None:
+            self._use(registry)
+
+    def __repr__(self) -> str:
+        return f"Explorer({self._registry!r})" if self._registry else "Explorer()"
+
+    @property
+    def registry(self) -> Registry | None:
+        """The registry, once one is connected to."""
+        return self._registry
+
+    @property
+    def inventory(self) -> Inventory | None:
+        """What is shown; nothing before something was loaded."""
+        return self._inventory
+
+    @property
+    def images(self) -> pd.DataFrame | None:
+        """The images of what is shown."""
+        return None if self._inventory is None else self._inventory.images
+
+    @property
+    def layers(self) -> pd.DataFrame | None:
+        """The layers of what is shown."""
+        return None if self._inventory is None else self._inventory.layers
+
+    def load(self) -> None:
+        """Load what is chosen, as the button does: in the background."""
+        if self._registry is None or self.tag_picker is None:
+            return
+        connection = self._registry._connection
+        platform = self.tag_picker.platform.value
+        if platform != "all":
+            connection = replace(connection, platforms=parse_platforms(platform))
+        reader = self._reader = AsyncRegistry(connection, warns=False)
+        selection = self.tag_picker.selection
+        self.errors.value, self.progress.bar_style = "", ""
+        self.cancel_button.disabled = False
+        self.status.say(f"Loading from {self._registry.name} …")
+
+        async def read() -> Inventory:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch, reader)
+                inventory = await reader.inventory(selection)
+                group.cancel_scope.cancel()
+            return inventory
+
+        self._loads.start(read)
+
+    def cancel(self) -> None:
+        """Stop loading, as the button does; what was read by then is shown."""
+        self._loads.cancel()
+
+    def wait(self, seconds: float | None = 60) -> Inventory | None:
+        """Wait until nothing is being loaded, and return what is shown; for programs."""
+        self._loads.wait(seconds)
+        return self.inventory
+
+    def export(self, folder: str | Path | None = None) -> list[Path]:
+        """Write what is shown as CSV files, and return these.
+
+        Parameters
+        ----------
+        folder : str or Path, optional
+            Where to; beside the notebook, in a folder named after the registry, without it.
+
+        Raises
+        ------
+        RegframeError
+            If nothing was loaded yet, or the folder cannot be written.
+        """
+        if self._inventory is None:
+            raise RegframeError("There is nothing to export yet: load something first.")
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self._inventory.registry).strip("-") or "registry"
+        return self._inventory.to_csv(Path(folder) if folder is not None else Path.cwd() / f"regframe-{name}")
+
+    def _use(self, registry: Registry) -> None:
+        self._loads.cancel()
+        self._registry = registry
+        self.repository_picker = RepositoryPicker(registry)
+        self.tag_picker = TagPicker(registry, [])
+        self.repository_picker.on_choice(self.tag_picker.show)
+        self.tag_picker.on_choice(self._choice)
+        self._pickers.children = (self.repository_picker, self.tag_picker)
+        self._choice()
+
+    def _choice(self) -> None:
+        is_chosen = self.tag_picker is not None and not self.tag_picker.selection.empty
+        self.load_button.disabled = not is_chosen
+        self.code_button.disabled = not is_chosen
+
+    async def _watch(self, reader: AsyncRegistry) -> None:
+        began = time.monotonic()
+        while True:
+            if reader is self._reader:
+                self._show_progress(reader.progress, time.monotonic() - began)
+            await anyio.sleep(_POLL_SECONDS)
+
+    def _show_progress(self, progress: Progress, seconds: float) -> None:
+        done, total = progress.tags_done, progress.tags
+        self.progress.max, self.progress.value = max(total, 1), done
+        rate = done / seconds if seconds else 0.0
+        parts = [f"{done:,} of {total:,} tags", f"{rate:,.0f} a second" if done else ""]
+        if done and done < total and rate:
+            parts.append(f"{(total - done) / rate:,.0f} s to go")
+        if progress.errors:
+            parts.append(f"{progress.errors:,} errors")
+        self.status.say(", ".join(filter(None, parts)))
+
+    def _loaded(self, inventory: Inventory) -> None:
+        self.progress.max = self.progress.value = max(len(inventory.tags), 1)
+        self.progress.bar_style = "success" if inventory.errors.empty else "warning"
+        count = len(inventory.tags)
+        self.status.say(
+            f"{count:,} {'tag' if count == 1 else 'tags'} and {len(inventory.images):,} images loaded.", "good"
+        )
+        self._show(inventory)
+
+    def _cancelled(self) -> None:
+        self.progress.bar_style = "warning"
+        if self._reader is not None and self._reader._so_far is not None:
+            inventory = self._reader._so_far()
+            read = int(inventory.tags["digest"].notna().sum())
+            self.status.say(f"Cancelled: {read:,} of {len(inventory.tags):,} tags were read.")
+            self._show(inventory)
+        else:
+            self.status.say("Cancelled.")
+            self.cancel_button.disabled = True
+
+    def _failed(self, sentence: str) -> None:
+        self.progress.bar_style = "danger"
+        self.cancel_button.disabled = True
+        self.status.say(sentence, "bad")
+
+    def _show(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self.cancel_button.disabled = True
+        self.export_button.disabled = False
+        self.exported.value = ""
+        self._show_errors(inventory.errors)
+        self._drawn = set()
+        chosen = self.tabs.selected_index or 0
+        self.tabs.children = [widgets.VBox() for _ in tabs()]
+        self.tabs.titles = list(tabs())
+        self.tabs.selected_index = chosen
+        self._draw()
+
+    def _show_errors(self, errors: pd.DataFrame) -> None:
+        sentences = list(errors["message"].drop_duplicates())
+        items = "".join(f"<li>{html.escape(str(one))}</li>" for one in sentences[:_SENTENCES_SHOWN])
+        more = len(sentences) - _SENTENCES_SHOWN
+        items += f"<li>and {more:,} more; they are in .inventory.errors</li>" if more > 0 else ""
+        things = "1 thing" if len(errors) == 1 else f"{len(errors):,} things"
+        self.errors.value = f"<p>{things} could not be read:</p><ul>{items}</ul>" if sentences else ""
+
+    def _draw(self) -> None:
+        """Draw the tab that is looked at, if that has not been done."""
+        index, inventory = self.tabs.selected_index, self._inventory
+        if index is None or inventory is None or index in self._drawn or index >= len(self.tabs.children):
+            return
+        self._drawn.add(index)
+        self.tabs.children[index].children = (list(tabs().values())[index](inventory),)
+
+    def _export_clicked(self) -> None:
+        try:
+            files = self.export()
+        except (RegframeError, OSError) as error:
+            self.exported.value = f"<p>{html.escape(str(error))}</p>"
+            return
+        where = html.escape(files[0].parent.name)
+        self.exported.value = f"<p>Written beside the notebook, to {where}.{_download(files)}</p>"
+
+    def _show_code(self) -> None:
+        self.code.value = self._code()
+        self.code.layout.display = None
+
+    def _code(self) -> str:
+        """Return the lines that load the same without the widget; no password is in them."""
+        assert self._registry is not None
+        assert self.tag_picker is not None
+        picker = self.registry_picker
+        options = []
+        if picker is not None and picker.username.value.strip():
+            options += [f"username={picker.username.value.strip()!r}", 'password=getpass("Password: ")']
+        if picker is not None and picker.ca.value.strip():
+            options.append(f"ca={picker.ca.value.strip()!r}")
+        if self.tag_picker.platform.value != "all":
+            options.append(f"platform={self.tag_picker.platform.value!r}")
+        arguments = ", ".join([repr(self._registry.name), *options])
+        chosen = self.tag_picker.selection
+        names = (chosen["repository"] + ":" + chosen["tag"]).tolist()
+        whole = self.repository_picker is not None and not self.tag_picker.value and self.tag_picker.means_all
+        selection = self.repository_picker.selection if whole and self.repository_picker else names
+        lines = ["from getpass import getpass", ""] if "getpass" in arguments else []
+        lines += ["import regframe as rf", "", f"registry = rf.Registry({arguments})"]
+        lines += [f"inventory = registry.inventory({selection!r})", "inventory.images"]
+        return "\n".join(lines)
+
+
+def _download(files: list[Path]) -> str:
+    """Return a link that holds the files, or nothing if they are too large for a page."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, f"{file.parent.name}/{file.name}")
+    data = packed.getvalue()
+    if len(data) > _LARGEST_DOWNLOAD:
+        return ""
+    encoded = base64.b64encode(data).decode("ascii")
+    name = html.escape(f"{files[0].parent.name}.zip")
+    return f' <a download="{name}" href="data:application/zip;base64,{encoded}">Download {name}</a>'
+
+
+def explore(registry: Registry | None = None) -> Explorer:
+    """Return an explorer: choose a registry, repositories and tags, load them, and look at them.
+
+    Parameters
+    ----------
+    registry : Registry, optional
+        The registry; without it, one is picked first.
+
+    Returns
+    -------
+    Explorer
+        A widget, shown by the cell that ends with it; ``.inventory``, ``.images`` and ``.layers`` are what it shows.
+
+    Examples
+    --------
+    >>> explorer = rf.explore(rf.Registry("localhost:5000"))  # doctest: +SKIP
+    >>> explorer                                              # doctest: +SKIP
+    """
+    return Explorer(registry)

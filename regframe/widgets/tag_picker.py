@@ -1,0 +1,220 @@
+"""Choosing tags."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+
+from regframe.errors import InvalidReference, printable
+from regframe.registry import Registry
+from regframe.version import Version, parse_version
+from regframe.widgets.background import Latest
+from regframe.widgets.parts import SHOWN, Sentence, button, named, row, text
+
+_ALL = "all"
+_PLATFORMS = (_ALL, "linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x",
+              "linux/riscv64", "windows/amd64")  # fmt: skip
+_ANY_NUMBER = 10**18
+
+
+class TagPicker(widgets.VBox):  # type: ignore[misc]
+    """Choose tags of one or several repositories: by glob, by version, the newest, or one by one.
+
+    Where none is chosen one by one, all that match are meant. Versions count as they are written in the tag, and the
+    newest are those of the highest versions.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry. The tags are listed in the background.
+    repository : str or sequence of str
+        Whose tags.
+
+    Attributes
+    ----------
+    pattern, lowest, highest, newest, platform, matches, clear_button, status
+        The controls: a glob, the lowest and the highest version, how many of the newest, the platform, the list, None,
+        and the sentence below. Their classes are ``regframe-tag-glob``, ``regframe-tag-from``, ``regframe-tag-to``,
+        ``regframe-tag-newest``, ``regframe-platform``, ``regframe-tags``, ``regframe-no-tags`` and
+        ``regframe-tag-status``.
+
+    Examples
+    --------
+    >>> picker = rf.TagPicker(registry, "httpd")    # doctest: +SKIP
+    >>> picker.pattern.value = "2.4.*-alpine*"      # doctest: +SKIP
+    >>> registry.images(picker.selection)           # doctest: +SKIP
+    """
+
+    def __init__(self, registry: Registry, repository: str | Sequence[str]) -> None:
+        self.pattern = text("Tags", "tag-glob", placeholder="a glob, such as 2.4.*-alpine*; empty for all")
+        self.lowest = text("Version from", "tag-from", placeholder="such as 2.4")
+        self.highest = text("to", "tag-to", placeholder="such as 2.4.62, or 3")
+        self.newest = named(widgets.BoundedIntText(description="Newest", min=0, max=100_000, value=0), "tag-newest")
+        self.platform = named(widgets.Dropdown(description="Platform", options=_PLATFORMS), "platform")
+        self.matches = named(widgets.SelectMultiple(description="Matches", rows=8, options=[]), "tags")
+        self.clear_button = button("None", "no-tags")
+        self.status = Sentence("tag-status")
+        self.newest.tooltip = "how many of each repository; 0 for all"
+        self._lock = threading.RLock()
+        self._is_filling = False
+        self._tags: list[tuple[str, str]] = []
+        self._found: list[tuple[str, str]] = []
+        self._chosen: dict[tuple[str, str], None] = {}
+        self._registry = registry
+        self._work: Latest[pd.DataFrame] = Latest(self._listed, self._not_listed)
+        self._listeners: list[Callable[[], Any]] = []
+        super().__init__(
+            [
+                self.pattern, row(self.lowest, self.highest), row(self.newest, self.platform), self.matches,
+                row(self.clear_button, self.status),
+            ]
+        )  # fmt: skip
+        self.add_class("regframe-tag-picker")
+        for control in (self.pattern, self.lowest, self.highest, self.newest):
+            control.observe(lambda _: self._fill(), "value")
+        self.matches.observe(self._choose_shown, "value")
+        self.clear_button.on_click(lambda _: self._choose([]))
+        self.show(repository)
+
+    def show(self, repository: str | Sequence[str]) -> None:
+        """List the tags of other repositories."""
+        repositories = [repository] if isinstance(repository, str) else list(repository)
+        with self._lock:
+            self._tags, self._chosen = [], {}
+            self._fill()
+        if not repositories:
+            self._work.cancel()
+            self.status.say("Choose a repository first.")
+            return
+        self.status.say("Listing the tags …")
+        registry = self._registry
+
+        async def list_tags() -> pd.DataFrame:
+            return await registry.aio.tags(repositories)
+
+        self._work.start(list_tags)
+
+    @property
+    def value(self) -> tuple[str, ...]:
+        """The tags that are chosen one by one, as ``repository:tag``; setting it chooses others.
+
+        Raises
+        ------
+        InvalidReference
+            If there is no such tag.
+        """
+        return tuple(f"{repository}:{tag}" for repository, tag in self._chosen)
+
+    @value.setter
+    def value(self, references: str | Sequence[str]) -> None:
+        references = [references] if isinstance(references, str) else list(references)
+        known = {f"{repository}:{tag}": (repository, tag) for repository, tag in self._tags}
+        for reference in references:
+            if reference not in known:
+                raise InvalidReference(f"There is no tag “{printable(reference)}” to choose.")
+        self._choose([known[reference] for reference in references])
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        """The chosen tags, or all that match, as the methods of a registry take them."""
+        rows = list(self._chosen) or self._found
+        return pd.DataFrame(rows, columns=["repository", "tag"]).astype("str")
+
+    @property
+    def means_all(self) -> bool:
+        """Whether all tags are meant that there are."""
+        return not self._chosen and len(self._found) == len(self._tags)
+
+    def wait(self, seconds: float | None = 60) -> None:
+        """Wait until the tags are listed; for programs."""
+        self._work.wait(seconds)
+
+    def on_choice(self, listener: Callable[[], Any]) -> None:
+        """Have a function called whenever something else is chosen."""
+        self._listeners.append(listener)
+
+    def _listed(self, found: pd.DataFrame) -> None:
+        with self._lock:
+            tagged = found[found["tag"].notna()]
+            self._tags = list(zip(tagged["repository"], tagged["tag"], strict=True))
+            self._fill()
+
+    def _not_listed(self, sentence: str) -> None:
+        self.status.say(sentence, "bad")
+
+    def _fill(self) -> None:
+        with self._lock:
+            self._found = matching(
+                self._tags, self.pattern.value.strip(), self.lowest.value, self.highest.value, self.newest.value
+            )
+            # The newest first, as one looks for these.
+            shown = self._found[::-1][:SHOWN]
+            self._is_filling = True
+            try:
+                self.matches.options = [(f"{repository}:{tag}", (repository, tag)) for repository, tag in shown]
+                self.matches.value = [one for one in shown if one in self._chosen]
+            finally:
+                self._is_filling = False
+            self._say()
+        for listener in self._listeners:
+            listener()
+
+    def _say(self) -> None:
+        count, total, chosen = len(self._found), len(self._tags), len(self._chosen)
+        sentence = f"{count:,} of {total:,} tags match" if count < total else f"{total:,} tags"
+        if count > SHOWN:
+            sentence += f", the newest {SHOWN} are shown"
+        meant = f"{chosen:,} chosen" if chosen else "all of them are meant"
+        self.status.say(f"{sentence}; {meant}." if total else "")
+
+    def _choose_shown(self, change: dict[str, Any]) -> None:
+        with self._lock:
+            if self._is_filling:
+                return
+            shown = {value for _, value in self.matches.options}
+            kept = [one for one in self._chosen if one not in shown]
+            self._chosen = dict.fromkeys([*kept, *change["new"]])
+            self._say()
+        for listener in self._listeners:
+            listener()
+
+    def _choose(self, tags: Sequence[tuple[str, str]]) -> None:
+        with self._lock:
+            self._chosen = dict.fromkeys(tags)
+            self._fill()
+
+
+def matching(
+    tags: Sequence[tuple[str, str]], glob: str, lowest: str, highest: str, newest: int
+) -> list[tuple[str, str]]:
+    """Return the tags that a glob and a range of versions mean, of each repository the newest."""
+    found = [one for one in tags if not glob or fnmatchcase(one[1], glob)]
+    low, high = parse_version(lowest.strip()), parse_version(highest.strip())
+    if low is not None:
+        found = [one for one in found if (version := parse_version(one[1])) and _key(version, 0) >= _key(low, 0)]
+    if high is not None:
+        # “to 2.4” is to the end of 2.4.
+        last = _key(high, _ANY_NUMBER)
+        found = [one for one in found if (version := parse_version(one[1])) and _key(version, 0) <= last]
+    if newest:
+        places: dict[str, int] = {}
+        kept = []
+        for one in reversed(found):
+            places[one[0]] = places.get(one[0], 0) + 1
+            if places[one[0]] <= newest:
+                kept.append(one)
+        found = kept[::-1]
+    return found
+
+
+def _key(version: Version, missing: int) -> tuple[int, int, int]:
+    return (
+        version.major,
+        missing if version.minor is None else version.minor,
+        missing if version.patch is None else version.patch,
+    )

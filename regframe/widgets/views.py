@@ -1,0 +1,123 @@
+"""What an explorer shows of an inventory, each tab drawn when it is first looked at."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from regframe import plot
+from regframe.analysis import storage
+from regframe.errors import RegframeError
+from regframe.inventory import Inventory
+from regframe.presentation import style
+from regframe.widgets.parts import button, named, row
+
+_ROWS = 200
+_COLUMNS = "repository tag platform kind layers size uncompressed_size released_at released_source digest"
+_IMAGES_DRAWN = 20
+
+
+class Table(widgets.VBox):  # type: ignore[misc]
+    """A frame as a table, sorted by any of its columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame.
+    name : str
+        What its controls' classes begin with: ``regframe-<name>-sort`` and ``regframe-<name>-order``.
+    """
+
+    def __init__(self, frame: pd.DataFrame, name: str) -> None:
+        self._frame = frame
+        self.sort = named(
+            widgets.Dropdown(description="Sort by", options=[("as read", ""), *((one, one) for one in frame.columns)]),
+            f"{name}-sort",
+        )
+        self.order = button("Largest first", f"{name}-order")
+        self._is_descending = True
+        self._shown = widgets.HTML()
+        self._shown.add_class(f"regframe-{name}")
+        super().__init__([row(self.sort, self.order), self._shown])
+        self.sort.observe(lambda _: self._draw(), "value")
+        self.order.on_click(lambda _: self._turn())
+        self._draw()
+
+    def _turn(self) -> None:
+        self._is_descending = not self._is_descending
+        self.order.description = "Largest first" if self._is_descending else "Smallest first"
+        self._draw()
+
+    def _draw(self) -> None:
+        frame = self._frame
+        if self.sort.value:
+            frame = frame.sort_values(self.sort.value, ascending=not self._is_descending, kind="stable")
+        table = style(frame.reset_index(drop=True), rows=_ROWS).to_html()
+        self._shown.value = f'<div style="overflow-x: auto; max-height: 32em">{table}</div>'
+
+
+def tabs() -> dict[str, Callable[[Inventory], widgets.Widget]]:
+    """Return what draws each tab, by its title."""
+    return {
+        "Table": _table,
+        "Layer sizes": lambda found: _picture(_layer_sizes, found, "Layer sizes"),
+        "Release timeline": lambda found: _picture(_timeline, found, "Release timeline"),
+        "History": lambda found: Table(found.history, "history"),
+        "Config": lambda found: Table(found.config, "config"),
+        "Storage": _storage,
+    }
+
+
+def _table(found: Inventory) -> widgets.Widget:
+    images = found.images
+    columns = [name for name in _COLUMNS.split() if images[name].notna().any() or name in {"repository", "tag"}]
+    return Table(images[columns], "images")
+
+
+def _layer_sizes(found: Inventory, axes: Any) -> str:
+    images = found.images[found.images["kind"] == "image"]
+    plot.layer_sizes(found.layers, ax=axes, largest=_IMAGES_DRAWN)
+    largest = images.nlargest(1, "size") if images["size"].notna().any() else images.head(1)
+    names = ", ".join(f"{one.repository}:{one.tag}" for one in largest.itertuples())
+    return f"A bar for each image, one segment a layer. The largest of {len(images):,} images is {names}."
+
+
+def _timeline(found: Inventory, axes: Any) -> str:
+    plot.timeline(found.images, ax=axes)
+    dates = found.images["released_at"].dropna()
+    span = f" from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}" if len(dates) else ""
+    return f"Releases over time{span}; the tab Table has each one's date."
+
+
+def _storage(found: Inventory) -> widgets.Widget:
+    stored = storage(found)
+
+    def draw(_: Inventory, axes: Any) -> str:
+        plot.storage(stored, ax=axes)
+        return "Bytes by repository, as in the table below."
+
+    return widgets.VBox([_picture(draw, found, "Storage"), Table(stored, "storage")])
+
+
+def _picture(draw: Callable[[Inventory, Any], str], found: Inventory, title: str) -> widgets.Widget:
+    """Return a plot as a picture with words for whoever does not see it."""
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    try:
+        words = draw(found, figure.add_subplot())
+    except RegframeError as error:
+        return widgets.HTML(f"<p>{html.escape(str(error))}</p>")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    image = widgets.Image(value=file.getvalue(), format="png", layout=widgets.Layout(max_width="100%"))
+    image.alt = words
+    # White as paper in both themes: so its black letters can be read.
+    image.add_class(f"regframe-{title.lower().replace(' ', '-')}")
+    return widgets.VBox([image, widgets.HTML(f"<p><small>{html.escape(words)}</small></p>")])
