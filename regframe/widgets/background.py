@@ -1,41 +1,33 @@
 """Work beside the kernel: one event loop of our own, on which whatever takes time is awaited.
 
 Jupyter delivers events on several threads and loops, also while a handler still runs. So handlers only start work here
-and return, and what comes back is ignored if something newer has been started since.
+and return. What comes back is told on the loop's thread, one thing at a time, and ignored if something newer has been
+started since.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine
+from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+import pandas as pd
 
+from regframe.aio import AsyncRegistry
 from regframe.errors import RegframeError
+from regframe.registry import Registry
 
 T = TypeVar("T")
 
 
-class _Loop:
-    """The loop, started when it is first needed; it ends with the process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._opened: AbstractContextManager[BlockingPortal] | None = None
-        self._portal: BlockingPortal | None = None
-
-    def start(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
-        with self._lock:
-            if self._portal is None:
-                self._opened = start_blocking_portal()
-                self._portal = self._opened.__enter__()
-            return self._portal.start_task_soon(function)
-
-
-_LOOP = _Loop()
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Return the loop, started when it is first needed; it ends with the process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="regframe-widgets", daemon=True).start()
+    return loop
 
 
 class Latest(Generic[T]):
@@ -48,7 +40,7 @@ class Latest(Generic[T]):
     on_failure : callable
         Called with the one sentence of what went wrong.
     on_cancelled : callable, optional
-        Called if it was cancelled and nothing newer was started.
+        Called when it has stopped because of `cancel`.
     """
 
     def __init__(
@@ -60,50 +52,54 @@ class Latest(Generic[T]):
         self._on_result = on_result
         self._on_failure = on_failure
         self._on_cancelled = on_cancelled
-        self._lock = threading.RLock()
-        self._future: Future[T] | None = None
-        self._settled = threading.Event()
-        self._settled.set()
+        self._lock = threading.Lock()
+        self._number = 0
+        self._task: asyncio.Task[T] | None = None
+        self._is_settled = threading.Event()
+        self._is_settled.set()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is under way."""
-        return not self._settled.is_set()
-
-    def start(self, function: Callable[[], Awaitable[T]]) -> None:
+    def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
         """Start work, and cancel what is under way."""
         with self._lock:
-            before, self._future = self._future, None
-            if before is not None:
-                before.cancel()
-            self._settled.clear()
-            self._future = future = _LOOP.start(function)
-        future.add_done_callback(self._done)
+            self._number += 1
+            self._is_settled.clear()
+            # In the order of the calls, whichever thread they come from.
+            _loop().call_soon_threadsafe(self._begin, self._number, function)
 
     def cancel(self) -> None:
         """Cancel what is under way."""
-        with self._lock:
-            if self._future is not None:
-                self._future.cancel()
+        _loop().call_soon_threadsafe(self._cancel)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is under way, and return whether that is so; for programs and tests."""
-        return self._settled.wait(seconds)
+        return self._is_settled.wait(seconds)
 
-    def _done(self, future: Future[T]) -> None:
-        with self._lock:
-            if future is not self._future:
-                return
-            self._future = None
-            try:
-                self._report(future)
-            finally:
-                self._settled.set()
+    def _begin(self, number: int, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._cancel()
+        self._task = _loop().create_task(function())
+        self._task.add_done_callback(partial(self._done, number))
 
-    def _report(self, future: Future[T]) -> None:
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _done(self, number: int, task: asyncio.Task[T]) -> None:
+        if number != self._number:
+            # Looked at, or asyncio would print what became of it.
+            _ = task.cancelled() or task.exception()
+            return
         try:
-            result = future.result()
-        except CancelledError:
+            self._report(task)
+        finally:
+            with self._lock:
+                if number == self._number:
+                    self._task = None
+                    self._is_settled.set()
+
+    def _report(self, task: asyncio.Task[T]) -> None:
+        try:
+            result = task.result()
+        except asyncio.CancelledError:
             if self._on_cancelled is not None:
                 self._on_cancelled()
         except RegframeError as error:
@@ -113,3 +109,20 @@ class Latest(Generic[T]):
             self._on_failure(f"{type(error).__name__}: {error}")
         else:
             self._on_result(result)
+
+
+async def listed(
+    registry: Registry, read: Callable[[AsyncRegistry], Coroutine[Any, Any, pd.DataFrame]]
+) -> pd.DataFrame:
+    """Return a list that a registry gives; where there is nothing but an error, raise that.
+
+    Raises
+    ------
+    RegframeError
+        With the sentence of the first error.
+    """
+    reader = AsyncRegistry(registry._connection, warns=False)
+    found = await read(reader)
+    if found.empty and not reader.errors.empty:
+        raise RegframeError(str(reader.errors["message"].iloc[0]))
+    return found

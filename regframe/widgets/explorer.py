@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import html
 import io
@@ -11,7 +12,6 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import anyio
 import ipywidgets as widgets
 import pandas as pd
 
@@ -82,7 +82,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._inventory: Inventory | None = None
         self._reader: AsyncRegistry | None = None
         self._loads: Latest[Inventory] = Latest(self._loaded, self._failed, self._cancelled)
-        self._drawn: set[int] = set()
+        self._drawings: Latest[tuple[widgets.VBox, widgets.Widget]] = Latest(self._drawn, self._not_drawn)
         self._pickers = widgets.VBox()
         loading = row(self.load_button, self.cancel_button, self.progress, self.status)
         taking = row(self.export_button, self.code_button, self.exported)
@@ -138,11 +138,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.status.say(f"Loading from {self._registry.name} …")
 
         async def read() -> Inventory:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._watch, reader)
-                inventory = await reader.inventory(selection)
-                group.cancel_scope.cancel()
-            return inventory
+            watching = asyncio.create_task(self._watch(reader))
+            try:
+                return await reader.inventory(selection)
+            finally:
+                watching.cancel()
 
         self._loads.start(read)
 
@@ -151,8 +151,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._loads.cancel()
 
     def wait(self, seconds: float | None = 60) -> Inventory | None:
-        """Wait until nothing is being loaded, and return what is shown; for programs."""
+        """Wait until nothing is being loaded or drawn, and return what is shown; for programs."""
         self._loads.wait(seconds)
+        self._drawings.wait(seconds)
         return self.inventory
 
     def export(self, folder: str | Path | None = None) -> list[Path]:
@@ -193,7 +194,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         while True:
             if reader is self._reader:
                 self._show_progress(reader.progress, time.monotonic() - began)
-            await anyio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _show_progress(self, progress: Progress, seconds: float) -> None:
         done, total = progress.tags_done, progress.tags
@@ -237,7 +238,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.export_button.disabled = False
         self.exported.value = ""
         self._show_errors(inventory.errors)
-        self._drawn = set()
         chosen = self.tabs.selected_index or 0
         self.tabs.children = [widgets.VBox() for _ in tabs()]
         self.tabs.titles = list(tabs())
@@ -255,10 +255,23 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _draw(self) -> None:
         """Draw the tab that is looked at, if that has not been done."""
         index, inventory = self.tabs.selected_index, self._inventory
-        if index is None or inventory is None or index in self._drawn or index >= len(self.tabs.children):
+        if index is None or inventory is None or index >= len(self.tabs.children):
             return
-        self._drawn.add(index)
-        self.tabs.children[index].children = (list(tabs().values())[index](inventory),)
+        page, view = self.tabs.children[index], list(tabs().values())[index]
+        if page.children:
+            return
+
+        async def draw() -> tuple[widgets.VBox, widgets.Widget]:
+            return page, await asyncio.to_thread(view, inventory)
+
+        self._drawings.start(draw)
+
+    def _drawn(self, drawn: tuple[widgets.VBox, widgets.Widget]) -> None:
+        page, view = drawn
+        page.children = (view,)
+
+    def _not_drawn(self, sentence: str) -> None:
+        self.status.say(sentence, "bad")
 
     def _export_clicked(self) -> None:
         try:

@@ -10,11 +10,12 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
+from regframe.aio import AsyncRegistry
 from regframe.errors import InvalidReference, printable
 from regframe.frames import frame
 from regframe.reference import is_qualified, is_repository
 from regframe.registry import Registry
-from regframe.widgets.background import Latest
+from regframe.widgets.background import Latest, listed
 from regframe.widgets.parts import SHOWN, Sentence, button, named, row, text
 
 
@@ -72,7 +73,7 @@ class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
             self._fill()
         else:
             self.status.say("Listing the repositories …")
-            self._work.start(registry.aio.repositories)
+            self._work.start(lambda: listed(registry, AsyncRegistry.repositories))
 
     @property
     def value(self) -> tuple[str, ...]:

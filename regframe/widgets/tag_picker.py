@@ -13,7 +13,7 @@ import pandas as pd
 from regframe.errors import InvalidReference, printable
 from regframe.registry import Registry
 from regframe.version import Version, parse_version
-from regframe.widgets.background import Latest
+from regframe.widgets.background import Latest, listed
 from regframe.widgets.parts import SHOWN, Sentence, button, named, row, text
 
 _ALL = "all"
@@ -92,12 +92,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
             self.status.say("Choose a repository first.")
             return
         self.status.say("Listing the tags …")
-        registry = self._registry
-
-        async def list_tags() -> pd.DataFrame:
-            return await registry.aio.tags(repositories)
-
-        self._work.start(list_tags)
+        self._work.start(lambda: listed(self._registry, lambda reader: reader.tags(repositories)))
 
     @property
     def value(self) -> tuple[str, ...]:
