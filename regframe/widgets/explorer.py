@@ -288,25 +288,16 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def _code(self) -> str:
         """Return the lines that load the same without the widget; no password is in them."""
-        assert self._registry is not None
         assert self.tag_picker is not None
-        picker = self.registry_picker
-        options = []
-        if picker is not None and picker.username.value.strip():
-            options += [f"username={picker.username.value.strip()!r}", 'password=getpass("Password: ")']
-        if picker is not None and picker.ca.value.strip():
-            options.append(f"ca={picker.ca.value.strip()!r}")
-        if self.tag_picker.platform.value != "all":
-            options.append(f"platform={self.tag_picker.platform.value!r}")
-        arguments = ", ".join([repr(self._registry.name), *options])
-        chosen = self.tag_picker.selection
-        names = (chosen["repository"] + ":" + chosen["tag"]).tolist()
-        whole = self.repository_picker is not None and not self.tag_picker.value and self.tag_picker.means_all
-        selection = self.repository_picker.selection if whole and self.repository_picker else names
-        lines = ["from getpass import getpass", ""] if "getpass" in arguments else []
-        lines += ["import regframe as rf", "", f"registry = rf.Registry({arguments})"]
-        lines += [f"inventory = registry.inventory({selection!r})", "inventory.images"]
-        return "\n".join(lines)
+        platform = self.tag_picker.platform.value
+        options = {} if platform == "all" else {"platform": platform}
+        if self.registry_picker is not None:
+            lines = self.registry_picker.code(**options)
+        else:
+            lines = [f"# registry is the one that explore() was given{f', with {platform=}' if options else ''}."]
+        return "\n".join(
+            [*lines, f"inventory = registry.inventory({self.tag_picker.references!r})", "inventory.images"]
+        )
 
 
 def _download(files: list[Path]) -> str:

@@ -119,6 +119,20 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
         self._work.wait(seconds)
         return self.registry
 
+    def code(self, **options: str) -> list[str]:
+        """Return the lines of Python that make the registry without the picker; no password is in them."""
+        further = [f"{name}={value!r}" for name, value in options.items()]
+        if self.value == _SAMPLE:
+            registry = f"registry = rf.Registry({', '.join(['**demo.running()', *further])})"
+            return ["import regframe as rf", "from regframe import demo", "", registry]
+        arguments = [repr(self.value), *further]
+        if username := self.username.value.strip():
+            arguments += [f"username={username!r}", 'password=getpass("Password: ")']
+        if ca := self.ca.value.strip():
+            arguments.append(f"ca={ca!r}")
+        imports = ["from getpass import getpass", ""] if username else []
+        return [*imports, "import regframe as rf", "", f"registry = rf.Registry({', '.join(arguments)})"]
+
     def on_connect(self, listener: Callable[[Registry], Any]) -> None:
         """Have a function called with each registry that is connected to."""
         self._listeners.append(listener)

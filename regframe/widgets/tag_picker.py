@@ -62,6 +62,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         self.newest.tooltip = "how many of each repository; 0 for all"
         self._lock = threading.RLock()
         self._is_filling = False
+        self._repositories: list[str] = []
         self._tags: list[tuple[str, str]] = []
         self._found: list[tuple[str, str]] = []
         self._chosen: dict[tuple[str, str], None] = {}
@@ -83,7 +84,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
 
     def show(self, repository: str | Sequence[str]) -> None:
         """List the tags of other repositories."""
-        repositories = [repository] if isinstance(repository, str) else list(repository)
+        repositories = self._repositories = [repository] if isinstance(repository, str) else list(repository)
         with self._lock:
             self._tags, self._chosen = [], {}
             self._fill()
@@ -121,9 +122,12 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         return pd.DataFrame(rows, columns=["repository", "tag"]).astype("str")
 
     @property
-    def means_all(self) -> bool:
-        """Whether all tags are meant that there are."""
-        return not self._chosen and len(self._found) == len(self._tags)
+    def references(self) -> list[str]:
+        """The same in words, as short as it can be said: ``["httpd:2.4.*"]``."""
+        if self._chosen or self.newest.value or self.lowest.value.strip() or self.highest.value.strip():
+            return (self.selection["repository"] + ":" + self.selection["tag"]).tolist()
+        glob = self.pattern.value.strip()
+        return [f"{repository}:{glob}" if glob else repository for repository in self._repositories]
 
     def wait(self, seconds: float | None = 60) -> None:
         """Wait until the tags are listed; for programs."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import html
-import io
 from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from regframe import plot
 from regframe.analysis import storage
 from regframe.errors import RegframeError
 from regframe.inventory import Inventory
+from regframe.plot.picture import png
 from regframe.presentation import style
 from regframe.widgets.parts import button, named, row
 
@@ -67,8 +66,8 @@ def tabs() -> dict[str, Callable[[Inventory], widgets.Widget]]:
     """Return what draws each tab, by its title."""
     return {
         "Table": _table,
-        "Layer sizes": lambda found: _picture(_layer_sizes, found, "Layer sizes"),
-        "Release timeline": lambda found: _picture(_timeline, found, "Release timeline"),
+        "Layer sizes": _layer_sizes,
+        "Release timeline": _timeline,
         "History": lambda found: Table(found.history, "history"),
         "Config": lambda found: Table(found.config, "config"),
         "Storage": _storage,
@@ -81,43 +80,46 @@ def _table(found: Inventory) -> widgets.Widget:
     return Table(images[columns], "images")
 
 
-def _layer_sizes(found: Inventory, axes: Any) -> str:
+def _layer_sizes(found: Inventory) -> widgets.Widget:
     images = found.images[found.images["kind"] == "image"]
-    plot.layer_sizes(found.layers, ax=axes, largest=_IMAGES_DRAWN)
     largest = images.nlargest(1, "size") if images["size"].notna().any() else images.head(1)
     names = ", ".join(f"{one.repository}:{one.tag}" for one in largest.itertuples())
-    return f"A bar for each image, one segment a layer. The largest of {len(images):,} images is {names}."
+    return _picture(
+        "layer-sizes",
+        f"A bar for each image, one segment a layer. The largest of {len(images):,} images is {names}.",
+        lambda axes: plot.layer_sizes(found.layers, ax=axes, largest=_IMAGES_DRAWN),
+    )
 
 
-def _timeline(found: Inventory, axes: Any) -> str:
-    plot.timeline(found.images, ax=axes)
+def _timeline(found: Inventory) -> widgets.Widget:
     dates = found.images["released_at"].dropna()
     span = f" from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}" if len(dates) else ""
-    return f"Releases over time{span}; the tab Table has each one's date."
+    return _picture(
+        "release-timeline",
+        f"Releases over time{span}; the tab Table has each one's date.",
+        lambda axes: plot.timeline(found.images, ax=axes),
+    )
 
 
 def _storage(found: Inventory) -> widgets.Widget:
     stored = storage(found)
-
-    def draw(_: Inventory, axes: Any) -> str:
-        plot.storage(stored, ax=axes)
-        return "Bytes by repository, as in the table below."
-
-    return widgets.VBox([_picture(draw, found, "Storage"), Table(stored, "storage")])
+    picture = _picture(
+        "storage-plot", "Bytes by repository, as in the table below.", lambda axes: plot.storage(stored, ax=axes)
+    )
+    return widgets.VBox([picture, Table(stored, "storage")])
 
 
-def _picture(draw: Callable[[Inventory, Any], str], found: Inventory, title: str) -> widgets.Widget:
-    """Return a plot as a picture with words for whoever does not see it."""
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+def _picture(name: str, words: str, draw: Callable[[Any], Any]) -> widgets.Widget:
+    """Return a plot as a picture, with words for whoever does not see it."""
     try:
-        words = draw(found, figure.add_subplot())
+        data = base64.b64encode(png(draw)).decode("ascii")
     except RegframeError as error:
         return widgets.HTML(f"<p>{html.escape(str(error))}</p>")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    image = widgets.Image(value=file.getvalue(), format="png", layout=widgets.Layout(max_width="100%"))
-    image.alt = words
-    # White as paper in both themes: so its black letters can be read.
-    image.add_class(f"regframe-{title.lower().replace(' ', '-')}")
-    return widgets.VBox([image, widgets.HTML(f"<p><small>{html.escape(words)}</small></p>")])
+    said = html.escape(words)
+    # The picture has white paper in both themes, so that its black letters can be read.
+    shown = widgets.HTML(
+        f'<figure style="margin: 0"><img alt="{said}" src="data:image/png;base64,{data}" style="max-width: 100%">'
+        f"<figcaption>{said}</figcaption></figure>"
+    )
+    shown.add_class(f"regframe-{name}")
+    return shown
