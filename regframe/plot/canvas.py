@@ -10,6 +10,7 @@ import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from regframe.errors import ConfigurationError
@@ -55,23 +56,27 @@ def sizes_of(frame: pd.DataFrame) -> tuple[pd.Series[Any], str]:
     return size.astype("Float64").astype("float64"), kind
 
 
-def axes(ax: Axes | None, height: float) -> Axes:
-    """Return the given axes, or those of a new figure, which a notebook then shows."""
-    if ax is not None:
+def axes(ax: Axes | Figure | None, height: float) -> Axes:
+    """Return the given axes, those of the given figure, or those of a new one, which a notebook then shows."""
+    if isinstance(ax, Axes):
         return ax
+    height = min(height, _TALLEST)
+    if ax is not None:
+        ax.set_figheight(height)
+        return ax.add_subplot()
     # Not loaded for who brings axes: pyplot chooses a backend and keeps its figures.
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(10, min(height, _TALLEST)), layout="constrained")[1]
+    return plt.subplots(figsize=(10, height), layout="constrained")[1]
 
 
-def room(ax: Axes | None, rows: int, least: float = _LEAST_ROW) -> int:
+def room(ax: Axes | Figure | None, rows: int, least: float = _LEAST_ROW) -> int:
     """Return how many rows can be read: as many as were asked for, unless the given axes are too low for them."""
-    height = _TALLEST if ax is None else ax.get_window_extent().height / ax.figure.dpi
+    height = ax.get_window_extent().height / ax.figure.dpi if isinstance(ax, Axes) else _TALLEST
     return max(min(rows, int(height / least)), 1)
 
 
-def axes_for_rows(ax: Axes | None, rows: int, row: float = _ROW) -> Axes:
+def axes_for_rows(ax: Axes | Figure | None, rows: int, row: float = _ROW) -> Axes:
     """Return axes with room for so many rows."""
     return axes(ax, 1.3 + row * max(rows, 3))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from regframe.plot.canvas import (
     BLUE,
@@ -32,7 +33,7 @@ from regframe.text import human_size, short_digest, shortened, step_text
 _FEWEST_LETTERS = 12
 
 
-def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, **kwargs: Any) -> Axes:
+def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 25, **kwargs: Any) -> Axes:
     """Draw a bar for each image, made of its layers.
 
     Layers that several of the images share have the same colour in all of them; the rest is grey. The step that made
@@ -43,8 +44,8 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 
     layers : pandas.DataFrame
         A layers frame: ``repository``, ``tag``, ``digest``, ``platform``, ``position``, ``layer_digest``, ``size``
         (bytes), ``created_by``. Rows without a platform (attestations, artifacts) are left out.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     largest : int
         How many images to show at most, fewer where the axes are too low; the others are counted.
     **kwargs
@@ -88,7 +89,7 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 
     return ax
 
 
-def layers(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 40, **kwargs: Any) -> Axes:
+def layers(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 40, **kwargs: Any) -> Axes:
     """Draw one image's layers as a waterfall: each begins where the one below it ends, beside the step that made it.
 
     Parameters
@@ -96,8 +97,8 @@ def layers(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 40, *
     layers : pandas.DataFrame
         A layers frame: ``repository``, ``tag``, ``digest``, ``platform``, ``position``, ``layer_digest``, ``size``
         (bytes), ``created_by``. Of several images the first is drawn, and the title says so.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     largest : int
         How many layers to show at most, fewer where the axes are too low; the others are counted.
     **kwargs

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from regframe.analysis.releases import aliases
 from regframe.plot.canvas import (
@@ -34,7 +35,7 @@ _COLOURS = "Blues"
 _BRIGHT = 0.55
 
 
-def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30, **kwargs: Any) -> Axes:
+def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: int = 30, **kwargs: Any) -> Axes:
     """Draw tags against platforms: a cell for each image that there is, with its size; the darker, the larger.
 
     Tags of one release are one row, under the most specific of them and how many others there are.
@@ -44,8 +45,8 @@ def platforms(images: pd.DataFrame, *, ax: Axes | None = None, newest: int = 30,
     images : pandas.DataFrame
         An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``platform``, ``kind`` and ``size``
         (bytes). Attestations and artifacts are left out.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     newest : int
         How many rows to show at most, the highest versions of each repository first, fewer where the axes are too low;
         the others are counted.

@@ -8,6 +8,7 @@ import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from regframe.analysis.releases import releases as release_table
@@ -46,7 +47,7 @@ _LEVELS = {0: ("major", 70, VERMILION), 1: ("minor", 34, BLUE), 2: ("patch and o
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, **kwargs: Any) -> Axes:
+def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: int = 20, **kwargs: Any) -> Axes:
     """Draw when images were released: a lane for each repository, or for each version line of a single one.
 
     Aliases and platforms of a release are one mark. Major and minor releases are large and named, patch releases small;
@@ -57,8 +58,8 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     ----------
     images : pandas.DataFrame
         An images frame, or what ``rf.releases(images)`` returns.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     lanes : int
         How many lanes to show at most, those with the newest releases first, fewer where the axes are too low.
     **kwargs
@@ -102,7 +103,9 @@ def timeline(images: pd.DataFrame, *, ax: Axes | None = None, lanes: int = 20, *
     return ax
 
 
-def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(PALETTE), **kwargs: Any) -> Axes:
+def growth(
+    releases: pd.DataFrame, *, ax: Axes | Figure | None = None, lines: int = len(PALETTE), **kwargs: Any
+) -> Axes:
     """Draw the size of releases over time, a line for each version line.
 
     Parameters
@@ -110,8 +113,8 @@ def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(P
     releases : pandas.DataFrame
         An images frame, of which the platform with most images is drawn; or what ``rf.releases(images)`` returns, whose
         sizes are of all platforms together.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     lines : int
         How many version lines to show at most, those with the most releases.
     **kwargs
@@ -159,7 +162,7 @@ def growth(releases: pd.DataFrame, *, ax: Axes | None = None, lines: int = len(P
     of = "version line" if hidden == 1 else "version lines"
     title(ax, f"Size of releases{', ' + platform if platform else ''}", hidden, of)
     # Beside the axes there is room for it only in a figure of our own.
-    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if given is None else {"loc": "best"}
+    place = {"loc": "best"} if isinstance(given, Axes) else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     ax.legend(frameon=False, fontsize=SMALL, **place)
     return ax
 

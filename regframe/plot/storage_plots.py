@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from regframe.plot.canvas import (
     BLUE,
@@ -26,15 +27,15 @@ from regframe.plot.images import layers_of_images
 from regframe.text import human_size
 
 
-def storage(stored: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, **kwargs: Any) -> Axes:
+def storage(stored: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 25, **kwargs: Any) -> Axes:
     """Draw where a registry's bytes are: a bar for each group, of what it holds alone and what it shares.
 
     Parameters
     ----------
     stored : pandas.DataFrame
         What ``rf.storage(inventory, by=…)`` returns: the groups first, then ``exclusive`` and ``shared`` (bytes).
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     largest : int
         How many groups to show at most, fewer where the axes are too low; the others are counted.
     **kwargs
@@ -63,7 +64,7 @@ def storage(stored: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, 
     )
 
 
-def sharing(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, **kwargs: Any) -> Axes:
+def sharing(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 25, **kwargs: Any) -> Axes:
     """Draw where the bytes of layers are, each layer once: in one image, in several of a repository, in several.
 
     A bar for each repository, and one for what several repositories hold, so that the bars add up to what is stored.
@@ -75,8 +76,8 @@ def sharing(layers: pd.DataFrame, *, ax: Axes | None = None, largest: int = 25, 
         A layers frame: ``repository``, ``tag``, ``digest``, ``platform``, ``position``, ``layer_digest``, ``size``
         (bytes). Rows without a platform (attestations, artifacts) are left out; so are foreign layers, which are
         not ``stored``.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
+    ax : matplotlib.axes.Axes or Figure, optional
+        Where to draw; an empty figure is given the height that the plot needs.
     largest : int
         How many bars to show at most, fewer where the axes are too low; the others are counted.
     **kwargs
@@ -122,7 +123,7 @@ def _bars(
     labels: dict[str, tuple[str, str]],
     text: str,
     label: str,
-    ax: Axes | None,
+    ax: Axes | Figure | None,
     largest: int,
     kwargs: dict[str, Any],
 ) -> Axes:

@@ -87,7 +87,7 @@ def _layer_sizes(found: Inventory) -> widgets.Widget:
     return _picture(
         "layer-sizes",
         f"A bar for each image, one segment a layer. The largest of {len(images):,} images is {names}.",
-        lambda axes: plot.layer_sizes(found.layers, ax=axes, largest=_IMAGES_DRAWN),
+        lambda figure: plot.layer_sizes(found.layers, ax=figure, largest=_IMAGES_DRAWN),
     )
 
 
@@ -97,14 +97,14 @@ def _timeline(found: Inventory) -> widgets.Widget:
     return _picture(
         "release-timeline",
         f"Releases over time{span}; the tab Table has each one's date.",
-        lambda axes: plot.timeline(found.images, ax=axes),
+        lambda figure: plot.timeline(found.images, ax=figure),
     )
 
 
 def _storage(found: Inventory) -> widgets.Widget:
     stored = storage(found)
     picture = _picture(
-        "storage-plot", "Bytes by repository, as in the table below.", lambda axes: plot.storage(stored, ax=axes)
+        "storage-plot", "Bytes by repository, as in the table below.", lambda figure: plot.storage(stored, ax=figure)
     )
     return widgets.VBox([picture, Table(stored, "storage")])
 

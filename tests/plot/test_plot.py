@@ -63,6 +63,17 @@ def test_it_draws_where_it_is_told_and_leaves_the_frame_alone(draw: Draw, invent
 
 
 @pytest.mark.parametrize("draw", DRAW)
+def test_an_empty_figure_gets_the_height_that_is_needed(draw: Draw, inventory: rf.Inventory) -> None:
+    drawn = frame_for(draw, inventory)
+    figure = Figure(figsize=(10, 1))
+    figures = plt.get_fignums()
+    ax = draw(drawn, ax=figure)
+    assert ax.figure is figure
+    assert plt.get_fignums() == figures
+    assert figure.get_figheight() == draw(drawn).figure.get_figheight() > 1
+
+
+@pytest.mark.parametrize("draw", DRAW)
 @pytest.mark.parametrize("name", ["empty", "filtered to nothing", "one", "without an image"])
 def test_odd_frames_are_drawn(draw: Draw, inventory: rf.Inventory, name: str) -> None:
     drawn = frame_for(draw, inventory)
