@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -88,7 +90,8 @@ class Reader:
         return scan
 
     def _framed(self, records: Records, only: frozenset[str]) -> Frames:
-        return frames_of(records, self._connection.platforms, only)
+        with _garbage_left():
+            return frames_of(records, self._connection.platforms, only)
 
     def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the frame that was asked for; if nothing at all could be read, raise why."""
@@ -126,3 +129,15 @@ async def _only_image(source: Source) -> Pattern | None:
     for repository, tag in found:
         return Pattern(repository, digest=tag) if is_digest(tag) else Pattern(repository, tag)
     return None
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Look for no cycles of objects: rows make none, and the search for them is a fifth of the time they take."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
