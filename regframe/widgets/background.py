@@ -21,6 +21,9 @@ from regframe.registry import Registry
 
 T = TypeVar("T")
 
+# A page holds back what was typed while the kernel is busy with what came before, but never a click.
+SETTLING_SECONDS = 0.3
+
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:

@@ -18,10 +18,11 @@ import pandas as pd
 from regframe.aio import AsyncRegistry
 from regframe.connection import parse_platforms
 from regframe.errors import RegframeError
+from regframe.frames import frame
 from regframe.inventory import Inventory
 from regframe.registry import Registry
 from regframe.scan import Progress
-from regframe.widgets.background import Latest
+from regframe.widgets.background import SETTLING_SECONDS, Latest
 from regframe.widgets.parts import Sentence, button, row
 from regframe.widgets.registry_picker import RegistryPicker
 from regframe.widgets.repository_picker import RepositoryPicker
@@ -32,6 +33,7 @@ _POLL_SECONDS = 0.2
 # A download goes through the page: what is larger is only written beside the notebook.
 _LARGEST_DOWNLOAD = 20_000_000
 _SENTENCES_SHOWN = 5
+_LINK = "color: var(--jp-content-link-color, #1565c0); text-decoration: underline"
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]
@@ -70,13 +72,13 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.progress.add_class("regframe-progress")
         self.status, self.errors = Sentence("load-status"), widgets.HTML()
         self.errors.add_class("regframe-errors")
-        self.tabs = widgets.Tab()
+        self.tabs = widgets.Tab(layout=widgets.Layout(display="none"))
         self.tabs.add_class("regframe-tabs")
         self.export_button = button("Export CSV", "export", disabled=True)
         self.code_button = button("Copy code", "copy-code", disabled=True)
         self.exported = widgets.HTML()
         self.exported.add_class("regframe-download")
-        self.code = widgets.Textarea(layout=widgets.Layout(width="100%", height="9em", display="none"))
+        self.code = widgets.Textarea(layout=widgets.Layout(width="100%", display="none"))
         self.code.add_class("regframe-code")
         self._registry: Registry | None = None
         self._inventory: Inventory | None = None
@@ -90,7 +92,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         super().__init__([*first, self._pickers, loading, self.errors, self.tabs, taking, self.code])
         self.add_class("regframe-explorer")
         self.layout.max_width = "100%"
-        self.load_button.on_click(lambda _: self.load())
+        self.load_button.on_click(lambda _: self._load(SETTLING_SECONDS))
         self.cancel_button.on_click(lambda _: self.cancel())
         self.export_button.on_click(lambda _: self._export_clicked())
         self.code_button.on_click(lambda _: self._show_code())
@@ -114,36 +116,40 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return self._inventory
 
     @property
-    def images(self) -> pd.DataFrame | None:
-        """The images of what is shown."""
-        return None if self._inventory is None else self._inventory.images
+    def images(self) -> pd.DataFrame:
+        """The images of what is shown; none before something was loaded."""
+        return frame("images") if self._inventory is None else self._inventory.images
 
     @property
-    def layers(self) -> pd.DataFrame | None:
-        """The layers of what is shown."""
-        return None if self._inventory is None else self._inventory.layers
+    def layers(self) -> pd.DataFrame:
+        """The layers of what is shown; none before something was loaded."""
+        return frame("layers") if self._inventory is None else self._inventory.layers
 
     def load(self) -> None:
         """Load what is chosen, as the button does: in the background."""
-        if self._registry is None or self.tag_picker is None:
+        self._load(0)
+
+    def _load(self, delay: float) -> None:
+        registry, picker = self._registry, self.tag_picker
+        if registry is None or picker is None:
             return
-        connection = self._registry._connection
-        platform = self.tag_picker.platform.value
-        if platform != "all":
-            connection = replace(connection, platforms=parse_platforms(platform))
-        reader = self._reader = AsyncRegistry(connection, warns=False)
-        selection = self.tag_picker.selection
         self.errors.value, self.progress.bar_style = "", ""
         self.cancel_button.disabled = False
-        self.status.say(f"Loading from {self._registry.name} …")
+        self.status.say(f"Loading from {registry.name} …")
 
         async def read() -> Inventory:
+            await asyncio.sleep(delay)
+            connection, platform = registry._connection, picker.platform.value
+            if platform != "all":
+                connection = replace(connection, platforms=parse_platforms(platform))
+            reader = self._reader = AsyncRegistry(connection, warns=False)
             watching = asyncio.create_task(self._watch(reader))
             try:
-                return await reader.inventory(selection)
+                return await reader.inventory(picker.selection)
             finally:
                 watching.cancel()
 
+        self._reader = None
         self._loads.start(read)
 
     def cancel(self) -> None:
@@ -241,6 +247,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         chosen = self.tabs.selected_index or 0
         self.tabs.children = [widgets.VBox() for _ in tabs()]
         self.tabs.titles = list(tabs())
+        self.tabs.layout.display = None
         self.tabs.selected_index = chosen
         self._draw()
 
@@ -277,13 +284,15 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         try:
             files = self.export()
         except (RegframeError, OSError) as error:
-            self.exported.value = f"<p>{html.escape(str(error))}</p>"
+            self.exported.value = html.escape(str(error))
             return
         where = html.escape(files[0].parent.name)
-        self.exported.value = f"<p>Written beside the notebook, to {where}.{_download(files)}</p>"
+        self.exported.value = f"Written beside the notebook, to {where}.{_download(files)}"
 
     def _show_code(self) -> None:
         self.code.value = self._code()
+        # With a line for a long one that is wrapped.
+        self.code.rows = self.code.value.count("\n") + 3
         self.code.layout.display = None
 
     def _code(self) -> str:
@@ -311,7 +320,8 @@ def _download(files: list[Path]) -> str:
         return ""
     encoded = base64.b64encode(data).decode("ascii")
     name = html.escape(f"{files[0].parent.name}.zip")
-    return f' <a download="{name}" href="data:application/zip;base64,{encoded}">Download {name}</a>'
+    address = f"data:application/zip;base64,{encoded}"
+    return f' <a download="{name}" href="{address}" style="{_LINK}">Download {name}</a>'
 
 
 def explore(registry: Registry | None = None) -> Explorer:

@@ -35,7 +35,8 @@ def named(widget: Any, name: str) -> Any:
     widget.add_class(f"regframe-{name}")
     if not isinstance(widget, widgets.Button):
         widget.style.description_width = "8em"
-        widget.layout.max_width = "100%"
+        # With its margins no wider than the cell.
+        widget.layout.max_width = "calc(100% - 4px)"
         widget.layout.width = "32em"
     return widget
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,10 +11,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from regframe import demo
-from regframe.errors import RegframeError
 from regframe.registry import Registry
 from regframe.sources.credentials import stored_registries
-from regframe.widgets.background import Latest
+from regframe.widgets.background import SETTLING_SECONDS, Latest
 from regframe.widgets.parts import Sentence, button, named, row, text
 
 _SAMPLE = "the sample registry"
@@ -71,7 +71,7 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
         self.add_class("regframe-registry-picker")
         self.known.observe(self._show_address, "value")
         self.password.observe(self._take_password, "value")
-        self.connect_button.on_click(lambda _: self.connect())
+        self.connect_button.on_click(lambda _: self._connect(SETTLING_SECONDS))
         self._show_address()
         if target is not None:
             self.value = target
@@ -99,17 +99,17 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
 
     def connect(self) -> None:
         """Connect, as the button does: in the background."""
-        password, self._secret = self._secret or self.password.value, ""
-        self.password.value, self.password.placeholder = "", ""
+        self._connect(0)
+
+    def _connect(self, delay: float) -> None:
         self._registry = None
-        try:
-            registry = self._made(password)
-        except RegframeError as error:
-            self._failed(str(error))
-            return
-        self.status.say(f"Connecting to {registry.name} …")
 
         async def ping() -> tuple[Registry, Any]:
+            await asyncio.sleep(delay)
+            password, self._secret = self._secret or self.password.value, ""
+            self.password.value, self.password.placeholder = "", ""
+            registry = self._made(password)
+            self.status.say(f"Connecting to {registry.name} …")
             return registry, await registry.aio.ping()
 
         self._work.start(ping)

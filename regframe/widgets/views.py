@@ -21,6 +21,7 @@ from regframe.widgets.parts import button, named, row
 _ROWS = 200
 _COLUMNS = "repository tag platform kind layers size uncompressed_size released_at released_source digest"
 _IMAGES_DRAWN = 20
+_CELLS: Any = [{"selector": "th, td", "props": "padding: 0.1em 0.8em 0.1em 0; white-space: nowrap; line-height: 1.5"}]
 
 
 class Table(widgets.VBox):  # type: ignore[misc]
@@ -58,7 +59,7 @@ class Table(widgets.VBox):  # type: ignore[misc]
         frame = self._frame
         if self.sort.value:
             frame = frame.sort_values(self.sort.value, ascending=not self._is_descending, kind="stable")
-        table = style(frame.reset_index(drop=True), rows=_ROWS).to_html()
+        table = style(frame.reset_index(drop=True), rows=_ROWS).set_table_styles(_CELLS, overwrite=False).to_html()
         self._shown.value = f'<div style="overflow-x: auto; max-height: 32em">{table}</div>'
 
 
@@ -92,7 +93,7 @@ def _layer_sizes(found: Inventory) -> widgets.Widget:
 
 
 def _timeline(found: Inventory) -> widgets.Widget:
-    dates = found.images["released_at"].dropna()
+    dates = found.images.loc[found.images["released_source"] != "seen", "released_at"].dropna()
     span = f" from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}" if len(dates) else ""
     return _picture(
         "release-timeline",

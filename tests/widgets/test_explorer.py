@@ -54,7 +54,8 @@ def test_nothing_is_loaded_before_something_is_chosen(registry: rf.Registry) -> 
     explorer = rf.explore(registry)
     assert explorer.load_button.disabled
     assert explorer.inventory is None
-    assert explorer.images is None
+    assert explorer.images.empty
+    assert explorer.layers.empty
     with pytest.raises(rf.RegframeError, match="nothing to export"):
         explorer.export()
 
