@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60
 _STOP_SECONDS = 20
-_EXTENSION = "@jupyterlab/apputils-extension"
+_LAB = "@jupyterlab/apputils-extension"
+_WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class JupyterLab:
 
     def choose_theme(self, name: str) -> None:
         """Set the theme of the pages that are opened from now on, as the Settings menu does."""
-        self._set("themes", {"theme": name})
+        self._set(_LAB, "themes", {"theme": name})
 
-    def _set(self, plugin: str, values: Mapping[str, object]) -> None:
-        file = self.settings / _EXTENSION / f"{plugin}.jupyterlab-settings"
+    def _set(self, extension: str, plugin: str, values: Mapping[str, object]) -> None:
+        file = self.settings / extension / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 
@@ -103,7 +104,9 @@ def start_jupyterlab(folder: Path, environment: Mapping[str, str]) -> Iterator[J
             try:
                 url = _listening(process, home / "runtime", log_file)
                 lab = JupyterLab(url, token, folder, settings)
-                lab._set("notification", {"fetchNews": "false", "checkForUpdates": False})
+                lab._set(_LAB, "notification", {"fetchNews": "false", "checkForUpdates": False})
+                # What a notebook keeps of widgets is saved with it, as the Settings menu has it.
+                lab._set(_WIDGETS, "plugin", {"saveState": True})
                 yield lab
             finally:
                 _stop(process)

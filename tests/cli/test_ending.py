@@ -143,6 +143,6 @@ def test_help_and_version(call: Call) -> None:
     answering = ["storage", "reclaimable", "releases", "aliases", "growth", "bases"]
     comparing = ["diff", "drift", "compare", "pulled"]
     asking = ["plan", "doctor", "referrers", "limits"]
-    assert commands == [*reading, "inventory", *answering, *comparing, *asking, "demo"]
+    assert commands == [*reading, "inventory", *answering, *comparing, *asking, "delete", "demo"]
     for command in commands:
         assert f"Example: regframe {command} " in call(command, "--help").output
