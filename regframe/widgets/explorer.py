@@ -216,9 +216,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _loaded(self, inventory: Inventory) -> None:
         self.progress.max = self.progress.value = max(len(inventory.tags), 1)
         self.progress.bar_style = "success" if inventory.errors.empty else "warning"
-        count = len(inventory.tags)
         self.status.say(
-            f"{count:,} {'tag' if count == 1 else 'tags'} and {len(inventory.images):,} images loaded.", "good"
+            f"{_counted(len(inventory.tags), 'tag')} and {_counted(inventory.images['digest'].nunique(), 'image')} loaded.",
+            "good",
         )
         self._show(inventory)
 
@@ -256,8 +256,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         items = "".join(f"<li>{html.escape(str(one))}</li>" for one in sentences[:_SENTENCES_SHOWN])
         more = len(sentences) - _SENTENCES_SHOWN
         items += f"<li>and {more:,} more; they are in .inventory.errors</li>" if more > 0 else ""
-        things = "1 thing" if len(errors) == 1 else f"{len(errors):,} things"
-        self.errors.value = f"<p>{things} could not be read:</p><ul>{items}</ul>" if sentences else ""
+        self.errors.value = (
+            f"<p>{_counted(len(errors), 'thing')} could not be read:</p><ul>{items}</ul>" if sentences else ""
+        )
 
     def _draw(self) -> None:
         """Draw the tab that is looked at, if that has not been done."""
@@ -307,6 +308,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return "\n".join(
             [*lines, f"inventory = registry.inventory({self.tag_picker.references!r})", "inventory.images"]
         )
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _download(files: list[Path]) -> str:

@@ -87,7 +87,7 @@ def _layer_sizes(found: Inventory) -> widgets.Widget:
     names = ", ".join(f"{one.repository}:{one.tag}" for one in largest.itertuples())
     return _picture(
         "layer-sizes",
-        f"A bar for each image, one segment a layer. The largest of {len(images):,} images is {names}.",
+        f"A bar for each image, one segment a layer. The largest of {images['digest'].nunique():,} images is {names}.",
         lambda figure: plot.layer_sizes(found.layers, ax=figure, largest=_IMAGES_DRAWN),
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 _LONGEST_CELL_SECONDS = 120
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def notebooks() -> list[Path]:
@@ -42,8 +43,16 @@ def main() -> None:
         document = run(notebook, FOLDER)
         # Versions of whoever ran it are no news to a reader.
         document.metadata["language_info"] = {"name": "python"}
+        _without_widgets(document)
         nbformat.write(document, notebook)
         print(notebook.name)
+
+
+def _without_widgets(document: NotebookNode) -> None:
+    """Leave a widget's words alone: its view is an error message to who opens a notebook without its kernel."""
+    for cell in document.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET, None)
 
 
 if __name__ == "__main__":
