@@ -21,8 +21,9 @@ from regframe.oci.descriptor import Platform
 from regframe.oci.kind import Kind, kind_of_manifest, kind_of_tag, subject_of_tag
 from regframe.oci.manifest import Manifest
 from regframe.oci.media_types import compression, is_stored
+from regframe.order import place
 from regframe.records import Image, Records
-from regframe.version import parse_version, tag_order
+from regframe.version import parse_version
 
 TEXT: Final = "str"
 CATEGORY: Final = "category"
@@ -267,11 +268,6 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
         config=_below("config", images, shown, _config_rows),
         errors=frame("errors", sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))),
     )
-
-
-def place(order: Mapping[str, int], repository: str | None, tag: str | None, digest: str | None) -> tuple[Any, ...]:
-    """Return by what a tag is sorted: its repository's position, its natural version order, its digest."""
-    return order.get(repository or "", -1), tag_order(tag or ""), digest or ""
 
 
 def _below(

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from regframe.errors import ConfigurationError, InvalidDocument
-from regframe.frames import CATEGORY, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, Frames, conformed
+from regframe.errors import ConfigurationError, InvalidDocument, printable
+from regframe.folder import open_folder
+from regframe.frames import CATEGORY, COUNT, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, YES_OR_NO, Frames, conformed
+from regframe.order import in_order
 
 if TYPE_CHECKING:
     from regframe.analysis.summary import Summary
 
-_ABOUT = "inventory.json"
+ABOUT = "inventory.json"
 _FORMAT = 1
 # What a spreadsheet takes for a formula, with the full-width forms (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ESCAPE = "'"
+
+
+@dataclass(frozen=True)
+class About:
+    """What ``inventory.json`` says of the files beside it; the attributes are those of :class:`Inventory`."""
+
+    registry: str
+    taken_at: datetime
+    complete: bool = True
+    covers: str = "all"
+    in_parts: bool = False
+    """Whether tags stand as they were read, rather than in their order."""
+
+    def to_json(self) -> bytes:
+        """Return the file."""
+        fields = {"format": _FORMAT, **vars(self), "taken_at": self.taken_at.isoformat()}
+        return (json.dumps(fields, indent=2) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> About:
+        """Read the file.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is another.
+        """
+        fields = json.loads(data)
+        return cls(
+            registry=fields["registry"],
+            taken_at=datetime.fromisoformat(fields["taken_at"]),
+            complete=bool(fields.get("complete", True)),
+            covers=str(fields.get("covers", "all")),
+            in_parts=bool(fields.get("in_parts", False)),
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +145,7 @@ class Inventory(Frames):
         InvalidDocument
             If a file is not one of an inventory.
         """
-        return cls._read(Path(folder), "csv", read_frame)
+        return cls._read(Path(folder), "csv", lambda path, name: read_frame(Path(path), name))
 
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write one Parquet file for each frame, and ``inventory.json``; needs pyarrow (``regframe[parquet]``).
@@ -118,11 +156,20 @@ class Inventory(Frames):
             If pyarrow is not installed.
         """
         need_pyarrow()
-        return self._write(Path(folder), "parquet", lambda frame, path: frame.to_parquet(path, engine="pyarrow"))
+
+        def write(frame: pd.DataFrame, path: Path) -> None:
+            path.write_bytes(parquet(frame, path.stem))
+
+        return self._write(Path(folder), "parquet", write)
 
     @classmethod
     def read_parquet(cls, folder: str | Path) -> Inventory:
-        """Read what :meth:`to_parquet` wrote.
+        """Read what :meth:`to_parquet` wrote, or ``registry.inventory(output=…)``: the same frames, dtypes included.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder, or its URL, such as ``s3://bucket/inventory``, which needs fsspec (``regframe[dask]``).
 
         Raises
         ------
@@ -133,49 +180,45 @@ class Inventory(Frames):
         """
         need_pyarrow()
 
-        def read(path: Path, name: str) -> pd.DataFrame:
+        def read(path: str, name: str) -> pd.DataFrame:
             return conformed(pd.read_parquet(path, engine="pyarrow"), name)
 
-        return cls._read(Path(folder), "parquet", read)
+        return cls._read(folder, "parquet", read)
 
     def _write(self, folder: Path, suffix: str, write: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
+        about = About(self.registry, self.taken_at, self.complete, self.covers)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             paths = []
             for name, frame in self.frames():
                 path = folder / f"{name}.{suffix}"
+                # It may be a folder: of the parts of an inventory that was written as it was read.
+                open_folder(folder).remove(path.name)
                 write(frame, path)
                 paths.append(path)
-            about = {
-                "format": _FORMAT,
-                "registry": self.registry,
-                "taken_at": self.taken_at.isoformat(),
-                "complete": self.complete,
-                "covers": self.covers,
-            }
-            (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            (folder / ABOUT).write_bytes(about.to_json())
         except OSError as error:
             raise ConfigurationError(f"The inventory cannot be written to {folder}: {error.strerror}.") from None
-        return [*paths, folder / _ABOUT]
+        return [*paths, folder / ABOUT]
 
     @classmethod
-    def _read(cls, folder: Path, suffix: str, read: Callable[[Path, str], pd.DataFrame]) -> Inventory:
+    def _read(cls, folder: str | Path, suffix: str, read: Callable[[str, str], pd.DataFrame]) -> Inventory:
+        files = open_folder(folder)
         try:
-            about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-            frames = {name: read(folder / f"{name}.{suffix}", name) for name in SCHEMAS}
-            return cls(
-                **frames,
-                registry=about["registry"],
-                taken_at=datetime.fromisoformat(about["taken_at"]),
-                complete=bool(about.get("complete", True)),
-                covers=str(about.get("covers", "all")),
+            about = About.from_json(files.read(ABOUT))
+            inventory = cls(
+                **{name: read(f"{folder}/{name}.{suffix}", name) for name in SCHEMAS},
+                registry=about.registry,
+                taken_at=about.taken_at,
+                complete=about.complete,
+                covers=about.covers,
             )
         except OSError as error:
-            raise ConfigurationError(
-                f"{folder} holds no inventory in {suffix} form: {error.filename} is missing."
-            ) from None
+            missing = error.filename or printable(str(error))
+            raise ConfigurationError(f"{folder} holds no inventory in {suffix} form: {missing} is missing.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidDocument(f"{folder} does not hold an inventory as regframe writes it: {error}.") from None
+        return in_order(inventory) if about.in_parts else inventory
 
 
 class Interrupted(KeyboardInterrupt):
@@ -201,7 +244,9 @@ class Interrupted(KeyboardInterrupt):
         self.inventory = inventory
 
 
-def write_csv(frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: bool = True) -> None:
+def write_csv(
+    frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: bool = True, header: bool = True
+) -> None:
     """Write one frame as CSV, as :meth:`Inventory.to_csv` does."""
     frame = frame.copy()
     for name, dtype in frame.dtypes.items():
@@ -215,7 +260,7 @@ def write_csv(frame: pd.DataFrame, target: Path | IO[str], *, escape_formulas: b
     texts = [frame[name] for name, dtype in frame.dtypes.items() if dtype == TEXT]
     has_returns = any(text.str.contains("\r", regex=False).any() for text in texts)
     quoting: Literal[0, 2] = 2 if has_returns else 0  # csv.QUOTE_NONNUMERIC, csv.QUOTE_MINIMAL
-    frame.to_csv(target, index=False, lineterminator="\n", quoting=quoting)
+    frame.to_csv(target, index=False, header=header, lineterminator="\n", quoting=quoting)
 
 
 def _escaped(text: str, escape_formulas: bool) -> str:
@@ -228,7 +273,8 @@ def iso_times(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
     """Return times as text, such as ``2024-05-06T07:08:09.123456Z``."""
     # strftime writes the year 1, which some images are dated, without its zeros.
     stamps = times.dt.tz_localize(None).to_numpy()
-    return pd.Series(np.datetime_as_string(stamps, unit="us"), dtype=TEXT).add("Z").mask(times.isna().to_numpy())
+    texts = pd.Series(np.datetime_as_string(stamps, unit="us"), index=times.index, dtype=TEXT)
+    return texts.add("Z").mask(times.isna())
 
 
 def read_frame(path: Path, name: str) -> pd.DataFrame:
@@ -239,6 +285,25 @@ def read_frame(path: Path, name: str) -> pd.DataFrame:
         if column in frame and dtype in {TEXT, CATEGORY}:
             frame[column] = frame[column].str.removeprefix(_ESCAPE)
     return conformed(frame, name)
+
+
+def parquet(rows: pd.DataFrame, name: str) -> bytes:
+    """Return the Parquet file of some rows of a frame; all files of a frame have one schema."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    # Left to itself, a column without a value would be one without a type, and codes as wide as they need to be.
+    types: dict[str, Any] = {
+        TEXT: pyarrow.large_string(),
+        CATEGORY: pyarrow.dictionary(pyarrow.int32(), pyarrow.large_string()),
+        COUNT: pyarrow.int64(),
+        YES_OR_NO: pyarrow.bool_(),
+        TIME: pyarrow.timestamp("us", "UTC"),
+    }
+    schema = pyarrow.schema([(column, types[dtype]) for column, dtype in SCHEMAS[name].items()])
+    file = io.BytesIO()
+    write_table(pyarrow.Table.from_pandas(rows, schema=schema, preserve_index=False), file)
+    return file.getvalue()
 
 
 def need_pyarrow() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
-from regframe.frames import Frames, conformed, place
+from regframe.frames import Frames, conformed
 from regframe.inventory import Inventory
 from regframe.oci.descriptor import Platform
 from regframe.oci.digest import digest_of
+from regframe.order import BELOW, in_order
 from regframe.records import Tag
 
 _TAG = ["repository", "tag"]
@@ -62,27 +64,11 @@ def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
     if not kept:
         return frames
     keys = pd.DataFrame({"repository": [tag.repository for tag in kept], "tag": [tag.tag for tag in kept]}, dtype="str")
-    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
-    tags = _stacked("tags", frames.tags, earlier.tags, keys)
-    named = tags[[*_TAG, "digest"]].astype(object).where(tags[[*_TAG, "digest"]].notna(), None)
-    places = [place(order, *row) for row in named.itertuples(index=False, name=None)]
-    tags = tags.take(sorted(range(len(tags)), key=places.__getitem__)).reset_index(drop=True)
-    positions = tags[_TAG].drop_duplicates().reset_index(drop=True).rename_axis("place").reset_index()
 
-    def below(name: str, new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
-        rows = _stacked(name, new, old, keys)
-        where = rows[_TAG].merge(positions, on=_TAG, how="left")["place"].to_numpy()
-        return rows.take(where.argsort(kind="stable")).reset_index(drop=True)
+    def both(name: str) -> pd.DataFrame:
+        return _stacked(name, getattr(frames, name), getattr(earlier, name), keys)
 
-    return Frames(
-        repositories=frames.repositories,
-        tags=tags,
-        images=below("images", frames.images, earlier.images),
-        layers=below("layers", frames.layers, earlier.layers),
-        history=below("history", frames.history, earlier.history),
-        config=below("config", frames.config, earlier.config),
-        errors=frames.errors,
-    )
+    return in_order(replace(frames, **{name: both(name) for name in ("tags", *BELOW)}))
 
 
 def _stacked(name: str, new: pd.DataFrame, old: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:

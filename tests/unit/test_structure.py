@@ -14,12 +14,12 @@ import regframe as rf
 PACKAGE = Path(rf.__file__).parent
 # From left to right; nothing imports from its right.
 ROOMS = (
-    ("errors", "version", "text"),
+    ("errors", "version", "text", "folder"),
     ("reference", "oci", "target"),
     ("sources",),
     ("records", "scan", "uncompressed", "progress", "skopeo"),
-    ("frames", "selection"),
-    ("resume", "plan", "connection", "inventory"),
+    ("frames", "order", "selection"),
+    ("resume", "plan", "connection", "inventory", "dataset"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "aio", "registry"),
     ("analysis", "plot", "presentation"),
     ("changes",),

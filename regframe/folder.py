@@ -1,0 +1,112 @@
+"""A folder of files, on this machine or behind a URL such as ``s3://bucket/inventory``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+from regframe.errors import ConfigurationError, printable
+
+
+class Folder(Protocol):
+    """Where files are written, each wholly or not at all, and read again."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, with the folders that it stands in."""
+
+    def read(self, name: str) -> bytes:
+        """Return what is in a file."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with what is in it, if it is there."""
+
+
+class LocalFolder:
+    """A folder on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file under another name first: whoever reads finds all of it, or nothing."""
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Readers of datasets pass over what begins with a dot.
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def read(self, name: str) -> bytes:
+        """Return what is in a file."""
+        return (self._path / name).read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with what is in it, if it is there."""
+        path = self._path / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+class RemoteFolder:
+    """A folder behind a URL; a file that is uploaded is there when all of it is."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise ConfigurationError(
+                f"A folder such as {_without_user(url)} needs fsspec: pip install 'regframe[dask]'."
+            ) from None
+        try:
+            self._files: Any
+            self._files, self._path = url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ConfigurationError(f"{_without_user(url)} cannot be used: {printable(str(error))}") from None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file."""
+        path = f"{self._path}/{name}"
+        # An object store has no folders, and need not be asked for one.
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(path, data)
+
+    def read(self, name: str) -> bytes:
+        """Return what is in a file."""
+        data: bytes = self._files.cat_file(f"{self._path}/{name}")
+        return data
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with what is in it, if it is there."""
+        path = f"{self._path}/{name}"
+        # Other writers' files may be there since it was last listed.
+        self._files.invalidate_cache()
+        if self._files.exists(path):
+            self._files.rm(path, recursive=True)
+
+
+def is_url(folder: str | Path) -> bool:
+    """Return whether a folder is given as a URL, such as ``s3://bucket/inventory``."""
+    return isinstance(folder, str) and "://" in folder
+
+
+def open_folder(folder: str | Path) -> Folder:
+    """Return the files of a folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is a URL, and what reaches it is not installed.
+    """
+    return RemoteFolder(str(folder).rstrip("/")) if is_url(folder) else LocalFolder(Path(folder).expanduser())
+
+
+def _without_user(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return printable(f"{scheme}://{rest.rpartition('@')[2]}")

@@ -1,0 +1,56 @@
+"""In which order the rows of a scan stand, however they came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from regframe.version import tag_order
+
+if TYPE_CHECKING:
+    from regframe.frames import Frames
+
+F = TypeVar("F", bound="Frames")
+BELOW = ("images", "layers", "history", "config")
+"""The frames with rows of tags that have been read."""
+_TAG = ["repository", "tag"]
+
+
+def place(order: Mapping[str, int], repository: str | None, tag: str | None, digest: str | None) -> tuple[Any, ...]:
+    """Return by what a tag is sorted: its repository's position, its natural version order, its digest."""
+    return order.get(repository or "", -1), tag_order(tag or ""), digest or ""
+
+
+def in_order(frames: F) -> F:
+    """Return frames that were put together from several with their rows in the order of one scan.
+
+    Repositories stand as they are; the rows of each tag follow each other as they do.
+    """
+    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
+    moved = _positions(frames.tags[[*_TAG, "digest"]], order)
+    errors = frames.errors.take(_positions(frames.errors[[*_TAG, "digest", "operation"]], order))
+    frames = replace(frames, errors=errors.reset_index(drop=True))
+    if np.array_equal(moved, np.arange(len(moved))):
+        return frames
+    tags = frames.tags.take(moved).reset_index(drop=True)
+    positions = tags[_TAG].drop_duplicates().reset_index(drop=True).rename_axis("place").reset_index()
+
+    def below(rows: pd.DataFrame) -> pd.DataFrame:
+        where = rows[_TAG].merge(positions, on=_TAG, how="left")["place"].to_numpy()
+        return rows.take(where.argsort(kind="stable")).reset_index(drop=True)
+
+    return replace(frames, tags=tags, **{name: below(getattr(frames, name)) for name in BELOW})
+
+
+def _positions(rows: pd.DataFrame, order: Mapping[str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return where each row comes from, once they are sorted; the last columns are text."""
+    named = rows.astype(object).where(rows.notna(), None)
+    places = [
+        (*place(order, repository, tag, digest), *("" if text is None else text for text in further))
+        for repository, tag, digest, *further in named.itertuples(index=False, name=None)
+    ]
+    return np.array(sorted(range(len(places)), key=places.__getitem__), dtype="int64")

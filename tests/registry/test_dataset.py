@@ -1,0 +1,128 @@
+"""An inventory in parts, written by several processes, is read as one; against a real registry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import regframe as rf
+from regframe.dataset import append_csv, begin, finish, write_part
+from regframe.frames import SCHEMAS, Frames, frame
+from regframe.inventory import About
+from regframe.order import BELOW
+from tests.parts import RegistryServer
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture(scope="module")
+def inventory(plain_registry: RegistryServer) -> rf.Inventory:
+    """Give the inventory of the samples, with an error among its rows."""
+    selection = [*rf.Registry(plain_registry.address, cache=False).repositories()["repository"], "none/there"]
+    return rf.Registry(plain_registry.address, cache=False).inventory(selection)
+
+
+def about(inventory: rf.Inventory) -> About:
+    return About(inventory.registry, inventory.taken_at)
+
+
+def parts(inventory: rf.Inventory) -> list[Frames]:
+    """Return the frames of no tag, and those of each tag."""
+    nothing = Frames(**{name: frame(name) for name in SCHEMAS})
+    first = replace(nothing, repositories=inventory.repositories, errors=inventory.errors)
+    tags = inventory.tags[["repository", "tag"]].itertuples(index=False, name=None)
+
+    def of_tag(rows: pd.DataFrame, repository: str, tag: str) -> pd.DataFrame:
+        return rows[(rows["repository"] == repository) & (rows["tag"] == tag)]
+
+    return [
+        first,
+        *(
+            replace(nothing, **{name: of_tag(getattr(inventory, name), *key) for name in ("tags", *BELOW)})
+            for key in tags
+        ),
+    ]
+
+
+def assert_equal(one: rf.Inventory, other: rf.Inventory) -> None:
+    assert (one.registry, one.taken_at, one.complete) == (other.registry, other.taken_at, other.complete)
+    for name, expected in one.frames():
+        pd.testing.assert_frame_equal(getattr(other, name), expected)
+
+
+def test_parts_that_several_processes_wrote_in_any_order_are_read_as_one(
+    inventory: rf.Inventory, tmp_path: Path
+) -> None:
+    whole = parts(inventory)
+    begin(tmp_path, "parquet", about(inventory))
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        for number in reversed(range(len(whole))):
+            pool.submit(write_part, tmp_path, len(whole) - number if number else 0, whole[number])
+    assert not rf.Inventory.read_parquet(tmp_path).complete
+    finish(tmp_path, about(inventory))
+    assert_equal(inventory, rf.Inventory.read_parquet(tmp_path))
+    for name, expected in inventory.frames():
+        read = pd.read_parquet(tmp_path / f"{name}.parquet")
+        types = [dtype if dtype != "category" else "category" for dtype in read.dtypes]
+        assert types == list(SCHEMAS[name].values())
+        assert len(read) == len(expected)
+
+
+def test_a_part_takes_the_place_of_an_earlier_one_with_its_number(inventory: rf.Inventory, tmp_path: Path) -> None:
+    first, one, other, *_ = parts(inventory)
+    begin(tmp_path, "parquet", about(inventory))
+    for part in (one, one, other):
+        write_part(tmp_path, 1, part)
+    write_part(tmp_path, 0, first)
+    pd.testing.assert_frame_equal(
+        rf.Inventory.read_parquet(tmp_path).tags, other.tags.reset_index(drop=True), check_categorical=False
+    )
+
+
+def test_nothing_of_an_earlier_inventory_is_left_whichever_form_it_had(inventory: rf.Inventory, tmp_path: Path) -> None:
+    inventory.to_parquet(tmp_path)
+    begin(tmp_path, "parquet", about(inventory))
+    assert rf.Inventory.read_parquet(tmp_path).images.empty
+    write_part(tmp_path, 7, parts(inventory)[1])
+    inventory.to_parquet(tmp_path)
+    assert_equal(inventory, rf.Inventory.read_parquet(tmp_path))
+
+
+def test_csv_grows_part_by_part(inventory: rf.Inventory, tmp_path: Path) -> None:
+    begin(tmp_path, "csv", about(inventory))
+    for part in parts(inventory):
+        append_csv(tmp_path, part)
+    finish(tmp_path, about(inventory))
+    assert_equal(inventory, rf.Inventory.read_csv(tmp_path))
+
+
+def test_a_url_is_written_and_read(inventory: rf.Inventory, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    url = f"file://{tmp_path}/inventory"
+    begin(url, "parquet", about(inventory))
+    for number, part in enumerate(parts(inventory)):
+        write_part(url, number, part)
+    finish(url, about(inventory))
+    assert_equal(inventory, rf.Inventory.read_parquet(url))
+    with pytest.raises(rf.ConfigurationError, match="only a folder on this machine"):
+        begin(url, "csv", about(inventory))
+    with pytest.raises(rf.ConfigurationError, match="cannot be used"):
+        begin("nowhere://folder", "parquet", about(inventory))
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(inventory: rf.Inventory, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(rf.ConfigurationError, match="cannot be written to"):
+        begin(tmp_path / "file", "parquet", about(inventory))
+
+
+def test_local_folders_need_no_fsspec() -> None:
+    program = "import sys, regframe.dataset; sys.exit('fsspec' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
