@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         summary,
         tag_history,
     )
+    from regframe.dataset import InventoryFiles
     from regframe.inventory import Interrupted, Inventory
     from regframe.presentation import style
     from regframe.registry import Registry
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidDocument",
     "InvalidReference",
     "Inventory",
+    "InventoryFiles",
     "NoConnection",
     "NotFound",
     "RateLimited",
@@ -102,6 +104,7 @@ _MODULES = {
     "explore": "regframe.widgets",
     "Interrupted": "regframe.inventory",
     "Inventory": "regframe.inventory",
+    "InventoryFiles": "regframe.dataset",
     "Registry": "regframe.registry",
     "RegistryPicker": "regframe.widgets",
     "RepositoryPicker": "regframe.widgets",

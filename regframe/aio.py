@@ -18,11 +18,9 @@ from regframe.errors import (
     Unsupported,
     printable,
 )
-from regframe.inventory import Inventory
+from regframe.inventories import Inventories
 from regframe.questions import Questions
-from regframe.records import Records
 from regframe.reference import EVERYTHING, is_repository
-from regframe.resume import check, covered, joined
 from regframe.scan import Depth
 from regframe.selection import Selection, choose
 from regframe.skopeo import inspected, this_platform
@@ -30,7 +28,7 @@ from regframe.target import ENGINES
 from regframe.writer import Writer
 
 
-class AsyncRegistry(Questions, Writer):
+class AsyncRegistry(Inventories, Questions, Writer):
     """The calls of a :class:`Registry` as coroutines, for programs that run an event loop; see :attr:`Registry.aio`.
 
     Attributes
@@ -179,56 +177,6 @@ class AsyncRegistry(Questions, Writer):
         """
         frames = await self._frames(selection)
         return self._checked(frames, frames.config)
-
-    async def inventory(self, selection: Selection = None, *, resume: Inventory | None = None) -> Inventory:
-        """Return all frames of one scan.
-
-        Parameters
-        ----------
-        selection : Selection
-            As for :meth:`images`.
-        resume : Inventory, optional
-            An earlier inventory to go on with, such as one that was interrupted or ended with errors. Lists are read
-            anew, and one request asks for each tag whether it has moved; what has not, and had no error, is taken
-            from there. An image whose release is only known as ``seen`` keeps the date at which it was seen first.
-
-        Returns
-        -------
-        Inventory
-            ``repositories``, ``tags``, ``images``, ``layers``, ``history``, ``config`` and ``errors``.
-
-        Raises
-        ------
-        Interrupted
-            At an interrupt (as a ``KeyboardInterrupt``, which it is); its ``inventory`` is what was read so far.
-        InvalidReference
-            If the earlier inventory is one of another registry, or of other platforms.
-        """
-        chosen = choose(selection, self._connection.pattern, self._connection.default)
-        covers = covered(self._connection.platforms, chosen.only)
-        if resume is not None:
-            check(resume, self._connection.name, covers)
-
-        def inventory(records: Records, *, complete: bool) -> Inventory:
-            frames = self._framed(records, chosen.only)
-            frames = joined(frames, resume, records.kept) if resume is not None else frames
-            return Inventory(
-                **vars(frames),
-                registry=self._connection.name,
-                taken_at=records.started,
-                complete=complete,
-                covers=covers,
-            )
-
-        async with self._connection.documents() as source:
-            scan = self._scan(source, chosen, resume=resume, push_times=True)
-            self._so_far = lambda: inventory(scan.so_far(), complete=False)
-            self._scanned = await scan.run()
-        taken = inventory(self._scanned, complete=True)
-        self.errors = taken.errors
-        if taken.repositories.empty and taken.tags.empty:
-            self._raise_first()
-        return taken
 
     async def inspect(self, reference: str | None = None, *, platform: str | None = None) -> pd.Series[Any]:
         """Return the fields of ``skopeo inspect`` for one image.

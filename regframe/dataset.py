@@ -10,9 +10,11 @@ it may be called from any process, again after it failed, and in any order of nu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -21,9 +23,89 @@ import pandas as pd
 from regframe.errors import ConfigurationError, RegframeError, printable
 from regframe.folder import is_url, open_folder
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import ABOUT, About, need_pyarrow, parquet, write_csv
+from regframe.inventory import ABOUT, About, Inventory, need_pyarrow, parquet, read_frame, read_parquet_frame, write_csv
 
 FileFormat = Literal["csv", "parquet"]
+"""How an inventory is written."""
+
+
+@dataclass(frozen=True)
+class InventoryFiles:
+    """An inventory that was written to files as it was read; its frames are in the files alone.
+
+    Attributes
+    ----------
+    folder : str
+        Where they are: a folder, or a URL.
+    file_format : {"csv", "parquet"}
+        How they are written. pandas, Dask, DuckDB and pyarrow read ``folder/images.parquet`` and the like as they are.
+    registry, taken_at, complete, covers
+        As those of :class:`Inventory`.
+    rows : mapping of str to int
+        How many rows each frame has.
+
+    Examples
+    --------
+    >>> files = registry.inventory(output="inventory/")              # doctest: +SKIP
+    >>> files.rows["images"]                                         # doctest: +SKIP
+    121364
+    >>> pd.read_parquet("inventory/images.parquet", columns=["repository", "size"])  # doctest: +SKIP
+    """
+
+    folder: str
+    file_format: FileFormat
+    registry: str
+    taken_at: datetime
+    complete: bool
+    covers: str
+    rows: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count or name != "errors")
+        complete = "" if self.complete else ", incomplete"
+        taken = f"{self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC{complete}"
+        return f"<InventoryFiles in {printable(self.folder)} ({self.file_format}) of {taken}: {counts}>"
+
+    def read(self) -> Inventory:
+        """Return all of it in memory: what an inventory that was not written to files would have returned.
+
+        Raises
+        ------
+        ConfigurationError
+            If a file is missing.
+        InvalidDocument
+            If a file is not one of an inventory.
+        """
+        return Inventory.read_csv(self.folder) if self.file_format == "csv" else Inventory.read_parquet(self.folder)
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """What could not be read; a row for each thing."""
+        if self.file_format == "csv":
+            return read_frame(Path(self.folder) / "errors.csv", "errors")
+        return read_parquet_frame(f"{self.folder}/errors.parquet", "errors")
+
+
+def check(folder: str | Path, file_format: str) -> None:
+    """Check that an inventory can be written, before the registry is read.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder cannot be written, there is no such format, or pyarrow or fsspec is missing.
+    """
+    if file_format not in ("csv", "parquet"):
+        raise ConfigurationError(f"The format is “csv” or “parquet”, not “{printable(file_format)}”.")
+    if file_format == "parquet":
+        need_pyarrow()
+    elif is_url(folder):
+        raise ConfigurationError("CSV files grow as they are written, which only a folder on this machine can do.")
+    open_folder(folder)
+    if not is_url(folder):
+        path = Path(folder).expanduser().absolute()
+        there = next(path for path in (path, *path.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise ConfigurationError(f"The inventory cannot be written to {folder}: {there} is no folder to write in.")
 
 
 def begin(folder: str | Path, file_format: FileFormat, about: About) -> None:
@@ -44,12 +126,7 @@ def begin(folder: str | Path, file_format: FileFormat, about: About) -> None:
     ConfigurationError
         If it cannot be written.
     """
-    if file_format not in ("csv", "parquet"):
-        raise ConfigurationError(f"The format is “csv” or “parquet”, not “{printable(str(file_format))}”.")
-    if file_format == "parquet":
-        need_pyarrow()
-    elif is_url(folder):
-        raise ConfigurationError("CSV files grow as they are written, which only a folder on this machine can do.")
+    check(folder, file_format)
     with _writing(folder):
         files = open_folder(folder)
         # First of all, as from here on what is there is not whole.

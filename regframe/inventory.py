@@ -20,6 +20,7 @@ from regframe.order import in_order
 
 if TYPE_CHECKING:
     from regframe.analysis.summary import Summary
+    from regframe.dataset import InventoryFiles
 
 ABOUT = "inventory.json"
 _FORMAT = 1
@@ -179,11 +180,7 @@ class Inventory(Frames):
             If a file is not one of an inventory.
         """
         need_pyarrow()
-
-        def read(path: str, name: str) -> pd.DataFrame:
-            return conformed(pd.read_parquet(path, engine="pyarrow"), name)
-
-        return cls._read(folder, "parquet", read)
+        return cls._read(folder, "parquet", read_parquet_frame)
 
     def _write(self, folder: Path, suffix: str, write: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
         about = About(self.registry, self.taken_at, self.complete, self.covers)
@@ -226,6 +223,8 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes
     ----------
+    files : InventoryFiles or None
+        Where it is, if it was written as it was read.
     inventory : Inventory
         What was read so far: ``complete`` is ``False``, and a tag is there with all its rows or by its name alone.
         ``registry.inventory(resume=…)`` goes on with it.
@@ -238,10 +237,21 @@ class Interrupted(KeyboardInterrupt):
     ...     inventory = interrupt.inventory
     """
 
-    def __init__(self, inventory: Inventory) -> None:
-        read = int(inventory.tags["digest"].notna().sum())
-        super().__init__(f"{read:,} of {len(inventory.tags):,} known tags were read; they are in .inventory.")
-        self.inventory = inventory
+    def __init__(self, taken: Inventory | InventoryFiles) -> None:
+        if isinstance(taken, Inventory):
+            read = int(taken.tags["digest"].notna().sum())
+            super().__init__(f"{read:,} of {len(taken.tags):,} known tags were read; they are in .inventory.")
+        else:
+            super().__init__(f"What was read is in {printable(taken.folder)}.")
+        self.files = None if isinstance(taken, Inventory) else taken
+        self._inventory = taken if isinstance(taken, Inventory) else None
+
+    @property
+    def inventory(self) -> Inventory:  # noqa: D102 -- an attribute, described above
+        if self._inventory is None:
+            assert self.files is not None
+            self._inventory = self.files.read()
+        return self._inventory
 
 
 def write_csv(
@@ -304,6 +314,11 @@ def parquet(rows: pd.DataFrame, name: str) -> bytes:
     file = io.BytesIO()
     write_table(pyarrow.Table.from_pandas(rows, schema=schema, preserve_index=False), file)
     return file.getvalue()
+
+
+def read_parquet_frame(path: str, name: str) -> pd.DataFrame:
+    """Read one frame that was written as one Parquet file, or as a folder of several."""
+    return conformed(pd.read_parquet(path, engine="pyarrow"), name)
 
 
 def need_pyarrow() -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pandas as pd
 
 from regframe.connection import Connection
+from regframe.dataset import InventoryFiles
 from regframe.errors import InvalidReference, RegframeWarning
 from regframe.frames import Frames, frame, frames_of
 from regframe.inventory import Inventory
@@ -39,6 +40,7 @@ class Reader:
         self.progress = Progress()
         self.errors = frame("errors")
         self._so_far: Callable[[], Inventory] | None = None
+        self._files_so_far: Callable[[], InventoryFiles] | None = None
 
     def stop(self) -> bool:
         """Ask the call under way to end with what it has, and return whether it will."""

@@ -6,16 +6,19 @@ import concurrent.futures
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
 from regframe.aio import AsyncRegistry
 from regframe.connection import Connection, given_credentials
+from regframe.dataset import FileFormat, InventoryFiles
 from regframe.frames import frame
+from regframe.inventories import refuse_resume
 from regframe.inventory import Interrupted, Inventory
 from regframe.progress import progress_bar
+from regframe.selection import Selection
 from regframe.sources.tls import TLS
 
 P = ParamSpec("P")
@@ -156,14 +159,15 @@ class Registry:
                         concurrent.futures.wait([future])
                     show(reader.progress)
             except KeyboardInterrupt:
-                if reader._so_far is None:
+                so_far = reader._so_far or reader._files_so_far
+                if so_far is None:
                     raise
-                interrupt = Interrupted(reader._so_far())
-                self.errors = interrupt.inventory.errors
+                interrupt = Interrupted(so_far())
+                self.errors = (interrupt.files or interrupt.inventory).errors
                 raise interrupt from None
             self.errors = reader.errors
             found = future.result()
-            if not isinstance(found, Inventory):
+            if not isinstance(found, Inventory | InventoryFiles):
                 reader._warn(stacklevel=3)
             return found
 
@@ -178,7 +182,8 @@ class Registry:
     layers = _blocking(AsyncRegistry.layers)
     history = _blocking(AsyncRegistry.history)
     config = _blocking(AsyncRegistry.config)
-    inventory = _blocking(AsyncRegistry.inventory)
+    _in_memory = _blocking(AsyncRegistry._in_memory)
+    _to_files = _blocking(AsyncRegistry._to_files)
     plan = _blocking(AsyncRegistry.plan)
     inspect = _blocking(AsyncRegistry.inspect)
     manifest = _blocking(AsyncRegistry.manifest)
@@ -189,6 +194,29 @@ class Registry:
     tag = _blocking(AsyncRegistry.tag)
     push_manifest = _blocking(AsyncRegistry.push_manifest)
     _pulled = _blocking(AsyncRegistry.pulled)
+
+    @overload
+    def inventory(self, selection: Selection = None, *, resume: Inventory | None = None) -> Inventory: ...
+
+    @overload
+    def inventory(
+        self, selection: Selection = None, *, output: str | Path, format: FileFormat = "parquet"
+    ) -> InventoryFiles: ...
+
+    def inventory(  # noqa: D102 -- the coroutine's
+        self,
+        selection: Selection = None,
+        *,
+        resume: Inventory | None = None,
+        output: str | Path | None = None,
+        format: FileFormat = "parquet",  # noqa: A002
+    ) -> Inventory | InventoryFiles:
+        if output is None:
+            return self._in_memory(selection, resume)
+        refuse_resume(resume)
+        return self._to_files(selection, output, format)
+
+    inventory.__doc__ = AsyncRegistry.inventory.__doc__
 
     def pulled(  # noqa: D102 -- the coroutine's
         self, local: Registry | AsyncRegistry | str | pd.DataFrame | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from functools import partial
+from itertools import count
 from typing import Any
 
 from regframe.errors import InvalidDocument, NotFound, RegframeError, printable
@@ -51,6 +52,8 @@ class Progress:
     tags_done: int = 0
     documents: int = 0
     errors: int = 0
+    lists: int = 0
+    """How many lists are yet to be read: with none, ``tags`` is the number of all tags."""
     remaining: int | None = None
     """How many requests the registry's rate limit leaves, where it says so."""
 
@@ -59,7 +62,8 @@ class Scan:
     """Reads what patterns name from one source.
 
     A graph is walked: repositories to tags, tags to manifests or indexes, indexes to manifests, manifests to configs.
-    What was found last is read first, so that little waits in memory, and each digest is asked for once.
+    Lists come first, so that it is soon known how much there is to read; then what was found last, so that little waits
+    in memory. Each digest is asked for once.
 
     Parameters
     ----------
@@ -111,7 +115,8 @@ class Scan:
         self._known = known or {}
         self._push_times = push_times
         self._undated: dict[str, list[str]] = {}
-        self._jobs: asyncio.LifoQueue[_Job] = asyncio.LifoQueue()
+        self._jobs: asyncio.PriorityQueue[tuple[int, int, _Job]] = asyncio.PriorityQueue()
+        self._added = count()
         # Where each document was asked for; in which repositories it could be asked for if that fails.
         self._asked: dict[str, dict[str, _Job | None]] = {}
         self._tags_seen: set[tuple[str, str]] = set()
@@ -125,7 +130,13 @@ class Scan:
         RegframeError
             The first error, if the scan is strict.
         """
-        self._add_all(self._first_jobs())
+        self._add_first_jobs()
+        await self._work_off()
+        self._sort_repositories()
+        return self.records
+
+    async def _work_off(self) -> None:
+        """Do all jobs there are, and those that they bring."""
         try:
             async with asyncio.TaskGroup() as group:
                 workers = [group.create_task(self._work()) for _ in range(self._concurrency)]
@@ -134,8 +145,6 @@ class Scan:
                     worker.cancel()
         except* RegframeError as errors:
             raise errors.exceptions[0] from None
-        self._sort_repositories()
-        return self.records
 
     def _sort_repositories(self) -> None:
         """Put repositories that were named in the order in which they were, whichever answered first."""
@@ -151,32 +160,32 @@ class Scan:
         names = {(tag.repository, tag.tag) for tag in tags if tag.tag} - {(tag.repository, tag.tag) for tag in whole}
         return replace(self.records, tags=[*whole, *(Tag(repository, tag) for repository, tag in names)])
 
-    def _first_jobs(self) -> Iterable[_Job]:
+    def _add_first_jobs(self) -> None:
         globs = [pattern for pattern in self._patterns if not pattern.names_repository]
         if globs:
-            yield partial(self._list_repositories, globs)
+            self._add_list(partial(self._list_repositories, globs))
         named: dict[str, list[Pattern]] = {}
         for pattern in self._patterns:
             if pattern.names_repository:
                 named.setdefault(pattern.repository, []).append(pattern)
         for repository, patterns in named.items():
-            yield from self._jobs_of_repository(repository, patterns, listed=False)
+            self._add_repository(repository, patterns, listed=False)
 
-    def _jobs_of_repository(self, repository: str, patterns: Sequence[Pattern], *, listed: bool) -> Iterable[_Job]:
+    def _add_repository(self, repository: str, patterns: Sequence[Pattern], *, listed: bool) -> None:
         if listed and self._depth < Depth.COUNTS:
             return
         # Only reading a manifest tells whether a tag that was named is there; short of that the list does.
         named = [pattern for pattern in patterns if pattern.names_tag and self._depth >= Depth.MANIFESTS]
         for pattern in named:
             # Of repositories that a glob found, those without the tag are not meant.
-            yield from self._jobs_of_tag(repository, pattern.tag, pattern.digest, may_lack=listed)
+            self._add_tag(repository, pattern.tag, pattern.digest, may_lack=listed)
         if self._push_times and (tags := [pattern.tag for pattern in named if pattern.tag and not pattern.digest]):
             self._undated[repository] = tags
         globs = [pattern for pattern in patterns if pattern not in named]
         if globs:
-            yield partial(self._list_tags, repository, globs, listed=listed)
+            self._add_list(partial(self._list_tags, repository, globs, listed=listed))
 
-    def _jobs_of_tag(
+    def _add_tag(
         self,
         repository: str,
         tag: str | None,
@@ -184,7 +193,7 @@ class Scan:
         *,
         listed: bool = False,
         may_lack: bool = False,
-    ) -> Iterable[_Job]:
+    ) -> None:
         key = (repository, digest or tag or "")
         if key in self._tags_seen or self._depth < Depth.TAGS:
             return
@@ -194,16 +203,34 @@ class Scan:
             self.records.tags.append(Tag(repository, tag, digest))
             self.progress.tags_done += 1
         else:
-            self._unread[key] = Tag(repository, tag)
-            yield partial(self._read_tag, repository, tag, digest, listed=listed, may_lack=may_lack)
+            self._add_reading(repository, tag, digest, listed=listed, may_lack=may_lack)
+
+    def _add_reading(
+        self, repository: str, tag: str | None, digest: str | None, *, listed: bool, may_lack: bool
+    ) -> None:
+        self._unread[repository, digest or tag or ""] = Tag(repository, tag)
+        self._add(partial(self._read_tag, repository, tag, digest, listed=listed, may_lack=may_lack))
+
+    def _add(self, job: _Job) -> None:
+        self._jobs.put_nowait((1, -next(self._added), job))
 
     def _add_all(self, jobs: Iterable[_Job]) -> None:
         for job in jobs:
-            self._jobs.put_nowait(job)
+            self._add(job)
+
+    def _add_list(self, job: _Job) -> None:
+        async def read() -> None:
+            try:
+                await job()
+            finally:
+                self.progress.lists -= 1
+
+        self.progress.lists += 1
+        self._jobs.put_nowait((0, -next(self._added), read))
 
     async def _work(self) -> None:
         while True:
-            job = await self._jobs.get()
+            *_, job = await self._jobs.get()
             try:
                 await job()
             finally:
@@ -221,23 +248,23 @@ class Scan:
                 if patterns and name not in self.records.repositories:
                     self.progress.repositories += 1
                     self.records.repositories[name] = None
-                    self._add_all(self._jobs_of_repository(name, patterns, listed=True))
+                    self._add_repository(name, patterns, listed=True)
         except RegframeError as error:
             self._fail(Failure(error))
 
     async def _list_tags(self, repository: str, globs: Sequence[Pattern], *, listed: bool) -> None:
-        count = 0
+        tags = 0
         try:
             async for tag in self._source.tags(repository):
-                count += 1
+                tags += 1
                 if self._source.is_local and is_digest(tag):
                     if any(glob.tag is None for glob in globs):
-                        self._add_all(self._jobs_of_tag(repository, None, tag, listed=True))
+                        self._add_tag(repository, None, tag, listed=True)
                 elif not is_tag(tag):
                     sentence = f"{repository} lists “{printable(tag)}”, which is no tag."
                     self._fail(Failure(InvalidDocument(sentence, operation="tags"), repository, printable(tag)))
                 elif any(glob.matches_tag(tag) for glob in globs):
-                    self._add_all(self._jobs_of_tag(repository, tag, listed=True))
+                    self._add_tag(repository, tag, listed=True)
         except NotFound as error:
             # The catalog goes on listing repositories whose last tag was deleted.
             if not listed:
@@ -246,8 +273,8 @@ class Scan:
         except RegframeError as error:
             self._fail(Failure(error, repository))
             return
-        self.records.repositories[repository] = count
-        if self._push_times and count:
+        self.records.repositories[repository] = tags
+        if self._push_times and tags:
             await self._read_push_times(repository)
 
     async def _read_push_times(self, repository: str, tags: Sequence[str] | None = None) -> None:
@@ -366,7 +393,7 @@ class Scan:
         if elsewhere is not None:
             job, asked[elsewhere] = asked[elsewhere], None
             assert job is not None
-            self._jobs.put_nowait(job)
+            self._add(job)
             return
         self.progress.errors += 1
         if self._strict:

@@ -16,7 +16,7 @@ import typer
 from regframe.cli import answers
 from regframe.cli.changing import delete
 from regframe.cli.options import INTERRUPTED, Access, One, Selected, Target, command, end, saved, say, selection
-from regframe.cli.output import FolderFormat, Format, Output, check_folder
+from regframe.cli.output import FolderFormat, Format, Output
 from regframe.cli.sample import demo
 from regframe.errors import RegframeWarning
 
@@ -200,23 +200,36 @@ def inventory(
 ) -> None:
     """Write everything, in one scan, as CSV or Parquet files.
 
-    One file each: repositories, tags, images, layers, history, config, errors. Interrupted, it writes what it has
-    read, marked as incomplete; --resume goes on from there.
+    One each: repositories, tags, images, layers, history, config, errors; as Parquet, each is a folder of parts. They
+    are written as they are read, however many tags there are. Interrupted, what was read is there, marked as
+    incomplete; --resume goes on from it, in memory, and writes at the end.
 
     Example: regframe inventory localhost:5000 'team/*' --output inventory
     """
     from regframe.cli.tables import print_files
-    from regframe.inventory import Interrupted
+    from regframe.dataset import InventoryFiles, check
+    from regframe.inventory import Interrupted, Inventory
 
-    check_folder(output, file_format)
-    earlier = saved(resume) if resume else None
+    check(output, file_format)
+    registry, chosen = access.registry(target), selection(target, selected)
+    taken: Inventory | InventoryFiles
     interrupted = False
     try:
-        taken = access.registry(target).inventory(selection(target, selected), resume=earlier)
+        if resume:
+            taken = registry.inventory(chosen, resume=saved(resume))
+        else:
+            taken = registry.inventory(chosen, output=output, format=file_format.value)
     except Interrupted as interrupt:
-        taken, interrupted = interrupt.inventory, True
-    paths = taken.to_parquet(output) if file_format is FolderFormat.PARQUET else taken.to_csv(output)
-    print_files(paths, dict(taken.frames()), sys.stdout)
+        taken, interrupted = interrupt.files or interrupt.inventory, True
+    if isinstance(taken, InventoryFiles):
+        rows = dict(taken.rows)
+    else:
+        rows = {name: len(frame) for name, frame in taken.frames()}
+        if file_format is FolderFormat.PARQUET:
+            taken.to_parquet(output)
+        else:
+            taken.to_csv(output)
+    print_files(output, file_format, rows, sys.stdout)
     if interrupted:
         say(f"regframe: interrupted; what was read is in {output}. Go on with --resume {output}.")
         raise typer.Exit(INTERRUPTED)

@@ -257,7 +257,7 @@ def saved(folder: Path) -> Inventory:
     """Return the inventory in a folder, as CSV or as Parquet."""
     from regframe.inventory import Inventory
 
-    is_parquet = (folder / "images.parquet").is_file()
+    is_parquet = (folder / "images.parquet").exists()
     return Inventory.read_parquet(folder) if is_parquet else Inventory.read_csv(folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -142,23 +141,6 @@ class Output:
     def _opened(self, mode: str, **options: Any) -> Iterator[IO[Any]]:
         with open(self.output or sys.stdout.fileno(), mode, closefd=self.output is not None, **options) as file:
             yield file
-
-
-def check_folder(folder: Path, file_format: FolderFormat) -> None:
-    """Check that an inventory can be written, before the registry is read.
-
-    Raises
-    ------
-    ConfigurationError
-        If the folder cannot be written, or pyarrow is missing.
-    """
-    from regframe.inventory import need_pyarrow
-
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ConfigurationError(f"The inventory cannot be written to {folder}: {there} is no folder to write in.")
-    if file_format is FolderFormat.PARQUET:
-        need_pyarrow()
 
 
 def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:

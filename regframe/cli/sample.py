@@ -125,11 +125,11 @@ def _ways_in(sample: SampleRegistry) -> list[str]:
 def _take_inventory(sample: SampleRegistry, folder: Path) -> None:
     from rich.text import Text
 
-    from regframe.cli.output import FolderFormat, check_folder
     from regframe.cli.tables import console_for, print_columns
+    from regframe.dataset import check
     from regframe.registry import Registry
 
-    check_folder(folder, FolderFormat.CSV)
+    check(folder, "csv")
     # Without the cache, so that it is read over HTTP at the second time too.
     registry = Registry(sample.address, username=sample.username, password=sample.password, ca=sample.ca, cache=False)
     inventory = registry.inventory()

@@ -141,15 +141,20 @@ def print_fields(fields: Mapping[Any, Any], file: IO[str]) -> None:
     console.print(table)
 
 
-def print_files(paths: Iterable[Path], frames: dict[str, pd.DataFrame], file: IO[str]) -> None:
+def print_files(folder: Path, file_format: str, rows: Mapping[str, int], file: IO[str]) -> None:
     """Print which files an inventory was written to, with their rows and sizes."""
-    console, written = console_for(file), [path for path in paths if path.stem in frames]
+    paths = [folder / f"{name}.{file_format}" for name in rows]
     columns = [
-        Column("file", [line(path) for path in written]),
-        Column("rows", [f"{len(frames[path.stem]):,}" for path in written], is_number=True),
-        Column("size", [human_size(path.stat().st_size) for path in written], is_number=True),
+        Column("file", [line(path) for path in paths]),
+        Column("rows", [f"{count:,}" for count in rows.values()], is_number=True),
+        Column("size", [human_size(_size(path)) for path in paths], is_number=True),
     ]
-    print_columns(columns, console)
+    print_columns(columns, console_for(file))
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of a folder's files."""
+    return sum(part.stat().st_size for part in path.iterdir()) if path.is_dir() else path.stat().st_size
 
 
 def minute(times: pd.Series[Any]) -> list[str]:
