@@ -105,6 +105,7 @@ class BatchedScan(Scan):
         """
         self._add_first_jobs()
         await self._work_off()
+        self._sort_repositories()
         self._is_listing = False
         return self.records
 

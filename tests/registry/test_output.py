@@ -1,0 +1,186 @@
+"""An inventory that is written to files as it is read is the one that is taken in memory; batches of three tags."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+import pytest
+
+import regframe as rf
+from regframe import inventories
+from tests.parts import Front, RegistryServer, start_front
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Form = Literal["csv", "parquet"]
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventories, "TAGS_IN_A_BATCH", 3)
+
+
+@pytest.fixture
+def front(plain_registry: RegistryServer) -> Iterator[Front]:
+    """Give a server before the samples, which counts."""
+    with start_front(plain_registry) as front:
+        yield front
+
+
+def registry_at(front: Front, **options: object) -> rf.Registry:
+    return rf.Registry(front.address, cache=False, progress=False, **options)  # type: ignore[arg-type]
+
+
+def assert_same(found: rf.Inventory, expected: rf.Inventory) -> None:
+    """Check that two inventories say the same, but for when an image was seen."""
+    assert (found.registry, found.complete, found.covers) == (expected.registry, expected.complete, expected.covers)
+    for name, frame in expected.frames():
+        frames = [frame, getattr(found, name)]
+        if name == "images":
+            frames = [
+                one.assign(released_at=one["released_at"].mask(one["released_source"] == "seen")) for one in frames
+            ]
+        pd.testing.assert_frame_equal(frames[1], frames[0])
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        None,
+        ["team/*", "app", "none/there"],
+        ["team/multi:1.0", "app:*", "team/*:latest", "app:nope", "app:latest"],
+        "app@sha256:" + "0" * 64,
+    ],
+    ids=["all", "globs", "names", "nothing"],
+)
+def test_files_hold_what_is_taken_in_memory(
+    front: Front, tmp_path: Path, form: Form, selection: list[str] | None
+) -> None:
+    registry = registry_at(front)
+    # Some tags, configs and a list that cannot be had.
+    front.refused = {"GET .*/shapes/nested/tags": 403, "GET .*/shapes/attested/manifests/1.0": 400}
+    try:
+        expected = registry.inventory(selection)
+    except rf.NotFound:
+        with pytest.raises(rf.NotFound):
+            registry.inventory(selection, output=tmp_path / "out", format=form)
+        assert not (tmp_path / "out").exists()
+        return
+    errors = registry.errors
+    files = registry.inventory(selection, output=tmp_path / "out", format=form)
+    assert files.complete
+    assert files.rows == {name: len(frame) for name, frame in expected.frames()}
+    assert len(registry.errors) == len(errors) == len(files.errors)
+    assert_same(files.read(), expected)
+
+
+def test_each_list_and_tag_is_asked_for_once(front: Front, tmp_path: Path) -> None:
+    files = registry_at(front).inventory(output=tmp_path)
+    asked = {request: count for request, count in front.requests.items() if "sha256:" not in request}
+    assert set(asked.values()) == {1}
+    assert sum("/manifests/" in request for request in asked) == files.rows["tags"]
+
+
+def test_lists_come_first_so_that_it_is_known_how_much_there_is(front: Front, tmp_path: Path) -> None:
+    rf.Registry(front.address, cache=False, progress=False, concurrency=4).inventory()
+    order = list(front.requests)
+    last_list = max(number for number, request in enumerate(order) if "/tags/list" in request)
+    first_tag = min(number for number, request in enumerate(order) if "/manifests/" in request)
+    # The last lists may still be on their way when a worker has none to begin.
+    assert first_tag > last_list - 4
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_inventory_that_was_there_is_replaced(front: Front, tmp_path: Path, form: Form) -> None:
+    registry = registry_at(front)
+    registry.inventory(output=tmp_path, format=form)
+    files = registry.inventory("app", output=tmp_path, format=form)
+    assert_same(files.read(), registry.inventory("app"))
+
+
+def test_an_inventory_that_was_there_stays_where_nothing_can_be_read(front: Front, tmp_path: Path) -> None:
+    registry = registry_at(front)
+    before = registry.inventory("app", output=tmp_path).read()
+    front.refused = {"^GET": 403}
+    for selection in (None, "app", "app:1.0"):
+        with pytest.raises((rf.CredentialsRefused, rf.Unsupported)):
+            registry.inventory(selection, output=tmp_path)
+    assert_same(rf.Inventory.read_parquet(tmp_path), before)
+
+
+def test_what_is_strict_stops_and_says_that_the_files_are_not_all(front: Front, tmp_path: Path) -> None:
+    front.refused = {"GET .*/manifests/": 400}
+    with pytest.raises(rf.RegistryError):
+        registry_at(front, strict=True).inventory(output=tmp_path)
+    assert not rf.Inventory.read_parquet(tmp_path).complete
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_asked(front: Front, tmp_path: Path) -> None:
+    registry = registry_at(front)
+    earlier = registry.inventory("app")
+    front.requests.clear()
+    with pytest.raises(rf.InvalidReference, match="do not go together"):
+        registry.inventory(resume=earlier, output=tmp_path)  # type: ignore[call-overload]
+    with pytest.raises(rf.ConfigurationError, match="feather"):
+        registry.inventory(output=tmp_path, format="feather")  # type: ignore[call-overload]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(rf.ConfigurationError, match="no folder to write in"):
+        registry.inventory(output=tmp_path / "file")
+    assert not front.requests
+
+
+_INTERRUPTED = """
+import sys
+import regframe as rf
+from regframe import inventories
+
+inventories.TAGS_IN_A_BATCH = 3
+registry = rf.Registry(sys.argv[1], cache=False, progress=False, concurrency=3)
+try:
+    registry.inventory(output=sys.argv[2], format=sys.argv[3])
+except rf.Interrupted as interrupt:
+    print(repr(interrupt.files))
+    print(len(interrupt.inventory.images))
+    raise
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send there")
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_interrupt_leaves_what_was_read(front: Front, tmp_path: Path, form: Form) -> None:
+    expected = registry_at(front).inventory()
+    front.held, front.held_after = "GET .*/blobs/", 6
+    command = [sys.executable, "-W", "error", "-c", _INTERRUPTED, front.address, str(tmp_path), form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert front.is_holding.wait(60)
+        # The batches before this one are there already.
+        assert not json.loads((tmp_path / "inventory.json").read_text())["complete"]
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+    assert complaints.rstrip().splitlines()[-1].startswith("regframe.inventory.Interrupted:")
+    front.release()
+
+    reader = rf.Inventory.read_csv if form == "csv" else rf.Inventory.read_parquet
+    earlier = reader(tmp_path)
+    assert not earlier.complete
+    assert "incomplete" in said.splitlines()[0]
+    assert said.splitlines()[1] == str(len(earlier.images))
+    read = earlier.tags[earlier.tags["digest"].notna()]
+    assert 3 <= len(read) < len(expected.tags)
+    # A tag is there with all its rows, or by its name alone.
+    assert list(earlier.tags["tag"]) == list(expected.tags["tag"])
+    keys = list(zip(read["repository"], read["tag"], strict=True))
+    for name in ("images", "layers", "history", "config"):
+        whole = getattr(expected, name).set_index(["repository", "tag"])
+        assert len(getattr(earlier, name)) == whole.index.isin(keys).sum()
+    assert_same(registry_at(front).inventory(resume=earlier), expected)
