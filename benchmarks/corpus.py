@@ -13,11 +13,14 @@ import csv
 import hashlib
 import lzma
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from made_up_images import Documents, Image, digest, documents
+
+TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official-images.tsv.xz"
+"""Docker's official images: repositories, tags, dates and architectures."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,15 @@ def write_corpus(storage: Path, table: Path, tags: int) -> Corpus:
             images=digest_of_rows(rows),
         ),
     )
+
+
+def differences(wanted: Totals, found: Mapping[str, object]) -> list[str]:
+    """Return a sentence for each thing that an inventory of the corpus got wrong."""
+    return [
+        f"Wrong rows: {name} is {found[name]}, and should be {value}."
+        for name, value in asdict(wanted).items()
+        if value != found[name]
+    ]
 
 
 def move_tags(corpus: Corpus, count: int, chosen_by: random.Random) -> None:

@@ -20,13 +20,12 @@ from pathlib import Path
 import link
 import second_scan
 from clients import Cost, profile_regframe, run_aiohttp, run_regframe, run_skopeo, run_wrk
-from corpus import Corpus, Totals, write_corpus
+from corpus import TABLE, Corpus, differences, write_corpus
 from registry_server import start_registry
 from report import OtherPrograms, Ratio, machine, print_costs
 
 from regframe.oci.media_types import ACCEPT
 
-_TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official-images.tsv.xz"
 _PROGRAMS = ("docker-registry", "skopeo", "wrk")
 
 _REGFRAME = "regframe inventory"
@@ -71,7 +70,7 @@ def _compare(options: argparse.Namespace, folder: Path) -> int:
         run_aiohttp(registry.address, options.concurrency, file)
         for _ in range(options.runs):
             cost, totals = run_regframe(registry.address, options.concurrency, len(requests))
-            wrong += _differences(corpus.totals, totals)
+            wrong += differences(corpus.totals, asdict(totals))
             costs[_REGFRAME].append(cost)
             for client, flags in _SKOPEO.items():
                 costs[client].append(run_skopeo(registry.address, sample, flags, skopeo_requests[client] * len(sample)))
@@ -102,12 +101,7 @@ def _count(
         with start_registry(corpus.storage, folder, access_log=True) as registry:
             run_skopeo(registry.address, [reference], flags)
         counts[client] = len(registry.requests())
-    return requests, counts, _differences(corpus.totals, totals)
-
-
-def _differences(wanted: Totals, found: Totals) -> list[str]:
-    pairs = ((name, value, getattr(found, name)) for name, value in asdict(wanted).items())
-    return [f"Wrong rows: {name} is {found}, and should be {value}." for name, value, found in pairs if value != found]
+    return requests, counts, differences(corpus.totals, asdict(totals))
 
 
 def _write_requests(file: Path, paths: list[str]) -> Path:
@@ -124,7 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="how often to measure (3)")
     parser.add_argument("--skopeo-images", type=int, default=300, help="how many images skopeo inspects in a run (300)")
     parser.add_argument("--seconds", type=int, default=5, help="how long wrk sends requests in a run (5)")
-    parser.add_argument("--table", type=Path, default=_TABLE, help="the table of the official images")
+    parser.add_argument("--table", type=Path, default=TABLE, help="the table of the official images")
     parser.add_argument("--profile", action="store_true", help="print where regframe's CPU time goes, after the runs")
     return parser.parse_args()
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from corpus import Totals
 
@@ -47,6 +48,12 @@ def run_regframe(address: str, concurrency: int, requests: int = 0) -> tuple[Cos
     answer = json.loads(_run_python("regframe_inventory", address, str(concurrency)))
     totals = Totals(**answer["totals"])
     return Cost(**answer["usage"], requests=requests, images=totals.tags), totals
+
+
+def run_history(address: str, concurrency: int, way: str, folder: Path) -> dict[str, Any]:
+    """Take a full inventory in memory or to files, with nothing cached, and return what it says of itself."""
+    answer: dict[str, Any] = json.loads(_run_python("history_inventory", address, str(concurrency), way, str(folder)))
+    return answer
 
 
 def profile_regframe(address: str, concurrency: int) -> None:
