@@ -1,0 +1,43 @@
+"""How long a scan still takes, and the bar that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from regframe.progress import TimeToGo, progress_bar
+from regframe.scan import Progress
+
+
+def test_the_time_to_go_goes_by_what_was_done_since_the_lists_were_read() -> None:
+    to_go, progress = TimeToGo(), Progress(lists=3)
+    assert to_go.seconds(progress, 0.0) is None
+    # Lists take long, and some tags are read while the last is.
+    progress.tags, progress.tags_done = 1000, 20
+    assert to_go.seconds(progress, 100.0) is None
+    progress.lists = 0
+    assert to_go.seconds(progress, 100.0) is None
+    progress.tags_done = 120
+    assert to_go.rate(progress, 102.0) == 50.0
+    assert to_go.seconds(progress, 102.0) == (1000 - 120) / 50.0
+    progress.tags_done = 1000
+    assert to_go.seconds(progress, 120.0) == 0
+
+
+def test_the_bar_says_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic", iter([0.0, 1.0, 3.0, 4.0]).__next__)
+    monkeypatch.setattr("regframe.progress._SHOWN_AFTER_SECONDS", 0)
+    progress = Progress(lists=1, tags=25, tags_done=10)
+    with progress_bar(True, "localhost:5000") as show:
+        show(progress)
+        progress.lists, progress.tags = 0, 40
+        show(progress)
+        progress.tags_done = 20
+        show(progress)
+    # 10 in 2 seconds: 4 seconds for the other 20.
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "20/40" in last
+    assert "<00:04, " in last
+    assert "5.00tag/s" in last
+    with progress_bar(True, "localhost:5000") as show:
+        show(Progress(lists=1, tags=25, tags_done=10))
+    assert "/25" not in capsys.readouterr().err
