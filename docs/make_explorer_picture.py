@@ -1,6 +1,6 @@
 """Takes the README's picture of the explorer, in JupyterLab on the sample registry.
 
-From the checkout's folder, with the packages of the tests and Debian's chromium: ``python -m docs.make_explorer_picture``.
+``python -m docs.make_explorer_picture`` in the checkout; it needs the packages of the tests and Debian's chromium.
 """
 
 from __future__ import annotations

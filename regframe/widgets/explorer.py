@@ -216,10 +216,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _loaded(self, inventory: Inventory) -> None:
         self.progress.max = self.progress.value = max(len(inventory.tags), 1)
         self.progress.bar_style = "success" if inventory.errors.empty else "warning"
-        self.status.say(
-            f"{_counted(len(inventory.tags), 'tag')} and {_counted(inventory.images['digest'].nunique(), 'image')} loaded.",
-            "good",
-        )
+        images = inventory.images["digest"].nunique()
+        self.status.say(f"{_counted(len(inventory.tags), 'tag')} and {_counted(images, 'image')} loaded.", "good")
         self._show(inventory)
 
     def _cancelled(self) -> None:
