@@ -27,7 +27,7 @@ from regframe.errors import (
 from regframe.reference import Reference
 
 if TYPE_CHECKING:
-    from regframe import plot
+    from regframe import dask, plot
     from regframe.aio import AsyncRegistry
     from regframe.analysis import (
         aliases,
@@ -81,6 +81,7 @@ __all__ = [
     "bases",
     "cadence",
     "compare",
+    "dask",
     "diff",
     "drift",
     "explore",
@@ -114,11 +115,11 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # pandas and matplotlib are loaded by whoever uses them: “regframe --help” does without.
+    # pandas, matplotlib and Dask are loaded by whoever uses them: “regframe --help” does without.
     if name not in __all__:
         raise AttributeError(f"module 'regframe' has no attribute {name!r}")
-    if name == "plot":
-        return importlib.import_module("regframe.plot")
+    if name in {"dask", "plot"}:
+        return importlib.import_module(f"regframe.{name}")
     globals()[name] = getattr(importlib.import_module(_MODULES.get(name, "regframe.analysis")), name)
     return globals()[name]
 

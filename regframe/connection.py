@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -198,6 +199,11 @@ class RegistryAccess:
     may_fall_back: bool
     context: ssl.SSLContext
     find_credentials: Callable[[str], Credentials | None]
+    again: Callable[[], RegistryAccess] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[], RegistryAccess], tuple[()]]:
+        # In another process, perhaps on another machine, what was not given is looked for anew.
+        return self.again, ()
 
     @classmethod
     def to(
@@ -211,15 +217,23 @@ class RegistryAccess:
         cache: bool | str | Path,
     ) -> RegistryAccess:
         """Return how a registry is spoken to; certificates and logins are looked for where docker and podman do."""
-        if tls.cert_dir is None:
-            tls = TLS(tls.ca, system_cert_dir(registry), tls.verify)
+        context = (tls if tls.cert_dir else replace(tls, cert_dir=system_cert_dir(registry))).context()
         return cls(
             registry=registry,
             cache=cache_file(cache),
             plain_http=plain_http,
             may_fall_back=may_fall_back,
-            context=tls.context(),
+            context=context,
             find_credentials=(lambda repository: credentials) if credentials else StoredLogins(registry).find,
+            again=partial(
+                cls.to,
+                registry,
+                credentials=credentials,
+                tls=tls.portable(),
+                plain_http=plain_http,
+                may_fall_back=may_fall_back,
+                cache=cache,
+            ),
         )
 
     def transport(self, timeout: float, connections: int) -> Transport:

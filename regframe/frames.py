@@ -160,6 +160,14 @@ OTHER_SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "subject": TEXT,
             "found_by": CATEGORY,
         },
+        "datasets": {
+            "registry": TEXT,
+            "folder": TEXT,
+            "taken_at": TIME,
+            "parts": COUNT,
+            "failed_parts": COUNT,
+            **dict.fromkeys(SCHEMAS, COUNT),
+        },
         "doctor": {"check": TEXT, "result": TEXT, "verdict": CATEGORY, "meaning": TEXT},
     }
 )

@@ -310,7 +310,8 @@ def parquet(rows: pd.DataFrame, name: str) -> bytes:
         YES_OR_NO: pyarrow.bool_(),
         TIME: pyarrow.timestamp("us", "UTC"),
     }
-    schema = pyarrow.schema([(column, types[dtype]) for column, dtype in SCHEMAS[name].items()])
+    columns = SCHEMAS.get(name) or OTHER_SCHEMAS[name]
+    schema = pyarrow.schema([(column, types[dtype]) for column, dtype in columns.items()])
     file = io.BytesIO()
     write_table(pyarrow.Table.from_pandas(rows, schema=schema, preserve_index=False), file)
     return file.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
@@ -23,16 +23,32 @@ class TLS:
         A folder by docker's and skopeo's certs.d convention: ``*.crt`` are believed, ``*.cert`` with ``*.key`` shown.
     verify : bool
         Whether to check at all.
+    believed : str
+        Certificates (PEM) to believe that were read before, perhaps on another machine.
     """
 
     ca: Path | None = None
     cert_dir: Path | None = None
     verify: bool = True
+    believed: str = field(default="", repr=False)
 
     @property
     def is_asked_for(self) -> bool:
         """Whether the caller named certificates, and so wants nothing but TLS."""
         return self.ca is not None or self.cert_dir is not None
+
+    def portable(self) -> TLS:
+        """Return the same for another machine: with what is in the files to believe, rather than with their names.
+
+        A folder with a certificate to show must be on that machine too: its key stays where it is.
+        """
+        files = [self.ca] if self.ca else []
+        shows = False
+        if self.cert_dir:
+            files += sorted(self.cert_dir.glob("*.crt"))
+            shows = any(self.cert_dir.glob("*.cert"))
+        believed = "\n".join(file.read_text(encoding="ascii", errors="ignore") for file in files)
+        return TLS(None, self.cert_dir if shows else None, self.verify, believed)
 
     def context(self) -> ssl.SSLContext:
         """Return the context that connections are made with.
@@ -49,6 +65,8 @@ class TLS:
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+        if self.believed:
+            context.load_verify_locations(cadata=self.believed)
         authorities = [self.ca] if self.ca else []
         if self.cert_dir:
             if not self.cert_dir.is_dir():

@@ -19,12 +19,12 @@ ROOMS = (
     ("sources",),
     ("records", "scan", "batches", "uncompressed", "progress", "skopeo"),
     ("frames", "order", "selection"),
-    ("resume", "plan", "connection", "inventory", "dataset", "filing"),
+    ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "inventories", "aio", "registry"),
     ("analysis", "plot", "presentation"),
     ("changes",),
     ("demo",),
-    ("cli", "widgets"),
+    ("cli", "widgets", "dask"),
 )
 PLACES = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 
@@ -63,6 +63,7 @@ def test_libraries_are_seen_in_their_rooms_only(path: Path) -> None:
     assert not names & {"httpx", "aiohttp"} or room in {"sources", "demo"}
     assert "matplotlib" not in names or room == "plot"
     assert "ipywidgets" not in names or room == "widgets"
+    assert not names & {"dask", "distributed"}
 
 
 def test_importing_regframe_loads_neither_matplotlib_nor_ipywidgets() -> None:
