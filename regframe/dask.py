@@ -91,7 +91,7 @@ def inventory(
         How often a part is tried again that raises, such as when the folder cannot be written or the registry cannot be
         reached.
     tags_per_part : int, optional
-        How many tags a part has at most. Without it there are some parts for each worker, of up to 1,000 tags.
+        About how many tags a part has. Without it there are some parts for each worker, of up to about 1,000 tags.
 
     Returns
     -------
@@ -179,7 +179,7 @@ class _Scan:
         at_once = max(1, min(workers, self.connection.concurrency))
         # They add up to the concurrency, and a part begins when it has one of them.
         self.shares = [(self.connection.concurrency + position) // at_once for position in range(at_once)]
-        self.waiting = deque(cut(self.chosen, self._lists, at_once=at_once, most=tags_per_part))
+        self.waiting = deque(cut(self.chosen, self._lists, at_once=at_once, tags_per_part=tags_per_part))
         self.parts = len(self.waiting)
         begin(self.folder, "parquet", self._about(complete=False))
 
@@ -268,10 +268,17 @@ class _Done:
 
 def _read_part(connection: Connection, part: Part, folder: str) -> _Done:
     """Read a part and write its rows: what a task does, in a worker."""
-    records = asyncio.run(_Reader(connection).part(part))
-    frames = _without_repositories(frames_of(records, connection.platforms, part.only))
-    write_part(folder, part.number, frames)
-    return _Done(tuple(records.repositories), _rows(frames))
+    try:
+        records = asyncio.run(_Reader(connection).part(part))
+        frames = _without_repositories(frames_of(records, connection.platforms, part.only))
+        write_part(folder, part.number, frames)
+    except RegframeError as error:
+        # Dask sends an error with all that it came from, if it can; the sentence says it, and travels alone.
+        failed = error.with_traceback(None)
+        failed.__context__ = None
+    else:
+        return _Done(tuple(records.repositories), _rows(frames))
+    raise failed
 
 
 def _without_repositories(frames: Frames) -> Frames:

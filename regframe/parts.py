@@ -90,7 +90,7 @@ def is_named(pattern: Pattern) -> bool:
     return pattern.names_repository and pattern.names_tag
 
 
-def cut(chosen: Chosen, listed: Records, *, at_once: int, most: int | None) -> list[Part]:
+def cut(chosen: Chosen, listed: Records, *, at_once: int, tags_per_part: int | None) -> list[Part]:
     """Return the parts of a scan, balanced by their number of tags; the documents of a repository stay together.
 
     Parameters
@@ -101,8 +101,9 @@ def cut(chosen: Chosen, listed: Records, *, at_once: int, most: int | None) -> l
         What a scan down to the names of the tags has found of it.
     at_once : int
         How many parts are read at once.
-    most : int, optional
-        How many tags a part has at most; without it some parts for each of those at once, of up to 1,000 tags.
+    tags_per_part : int, optional
+        About how many tags a part has (by LPT up to a third more); without it a number by which each of those that are
+        read at once has some, and of no more than 1,000.
     """
     named: dict[str, list[Pattern]] = {}
     for pattern in dict.fromkeys(filter(is_named, chosen.patterns)):
@@ -113,7 +114,7 @@ def cut(chosen: Chosen, listed: Records, *, at_once: int, most: int | None) -> l
         if tag.tag is not None and (tag.repository, tag.tag) not in read_by_name:
             tags.setdefault(tag.repository, []).append(tag.tag)
     total = sum(map(len, named.values())) + sum(map(len, tags.values()))
-    size = most or min(_MOST_TAGS, max(_LEAST_TAGS, ceil(total / (at_once * _PARTS_FOR_EACH))))
+    size = tags_per_part or min(_MOST_TAGS, max(_LEAST_TAGS, ceil(total / (at_once * _PARTS_FOR_EACH))))
     whole = Part(0, listed.started, only=chosen.only)
     pieces = [
         *(replace(whole, named=tuple(some)) for found in named.values() for some in _evenly(found, size)),

@@ -47,8 +47,8 @@ class TLS:
         if self.cert_dir:
             files += sorted(self.cert_dir.glob("*.crt"))
             shows = any(self.cert_dir.glob("*.cert"))
-        believed = "\n".join(file.read_text(encoding="ascii", errors="ignore") for file in files)
-        return TLS(None, self.cert_dir if shows else None, self.verify, believed)
+        texts = [self.believed, *(file.read_text(encoding="ascii", errors="ignore") for file in files)]
+        return TLS(None, self.cert_dir if shows else None, self.verify, "\n".join(filter(None, texts)))
 
     def context(self) -> ssl.SSLContext:
         """Return the context that connections are made with.

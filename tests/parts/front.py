@@ -46,6 +46,8 @@ class Front(ThreadingHTTPServer):
         How many of these are let through first.
     is_holding : threading.Event
         Set when one waits.
+    most_under_way : int
+        How many requests waited for their answers at once, at most.
     lost : str or None
         A regular expression for requests whose connection is closed without an answer, half of them when they have
         reached the registry.
@@ -73,10 +75,13 @@ class Front(ThreadingHTTPServer):
         self.left_out: set[str] = set()
         self.added: dict[str, str] = {}
         self.is_gone = False
+        self.most_under_way = 0
+        self._under_way = 0
         self.lost: str | None = None
         self.lost_after = 0
         self._released = threading.Event()
         self._lock = threading.Lock()
+        self._has_more = threading.Condition(self._lock)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate.certificate, certificate.key)
@@ -93,6 +98,24 @@ class Front(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         self.release()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request as under way."""
+        with self._lock:
+            self._under_way += 1
+            self.most_under_way = max(self.most_under_way, self._under_way)
+            self._has_more.notify_all()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def wait_for(self, under_way: int, seconds: float) -> bool:
+        """Wait until so many requests are or have been under way at once, and return whether they were in time."""
+        with self._has_more:
+            return self._has_more.wait_for(lambda: self.most_under_way >= under_way, seconds)
 
     def note(self, request: str) -> int | None:
         """Count a request, hold it if it is to be held, and return the status that refuses it, if one does."""
@@ -127,17 +150,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Pass the request on, and the answer back."""
+        with self.server.counted():
+            answer = self._answer_to_request()
+        # Who has an answer may ask the next question before the count of this one is taken back.
+        if answer is not None:
+            self._answer(*answer)
+
+    def _answer_to_request(self) -> tuple[int, dict[str, str], bytes] | None:
+        """Return the registry's answer, or one in its place; ``None`` for none."""
         status = self.server.note(f"{self.command} {self.path}")
         if self.server.is_gone:
             self.close_connection = True
-            return
+            return None
         if status is not None:
-            self._answer(status, {"Content-Length": "0"}, b"")
-            return
+            return status, {"Content-Length": "0"}, b""
         is_lost = self.server.is_lost(f"{self.command} {self.path}")
         if is_lost and self.server.lost_after % 2:
             self.close_connection = True
-            return
+            return None
         connection = http.client.HTTPConnection(self.server.registry.address)
         try:
             left_out = _NOT_PASSED_ON | self.server.left_out
@@ -148,9 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
             if is_lost:
                 answer.read()
                 self.close_connection = True
-                return
+                return None
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
-            self._answer(answer.status, kept | self.server.added, answer.read())
+            return answer.status, kept | self.server.added, answer.read()
         finally:
             connection.close()
 
