@@ -34,7 +34,7 @@ $(VENV)/.run: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
-	sh .ci/make-environment $(VENV) $(PYTHON) -e '.[parquet]' --group dev
+	sh .ci/make-environment $(VENV) $(PYTHON) -e '.[dask,parquet]' --group dev
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.lab: pyproject.toml

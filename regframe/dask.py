@@ -91,7 +91,7 @@ def inventory(
         How often a part is tried again that raises, such as when the folder cannot be written or the registry cannot be
         reached.
     tags_per_part : int, optional
-        About how many tags a part has. Without it there are some parts for each worker, of up to about 1,000 tags.
+        How many tags a part has at most. Without it there are some parts for each worker, of up to 1,000 tags.
 
     Returns
     -------

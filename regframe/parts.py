@@ -102,8 +102,7 @@ def cut(chosen: Chosen, listed: Records, *, at_once: int, tags_per_part: int | N
     at_once : int
         How many parts are read at once.
     tags_per_part : int, optional
-        About how many tags a part has (by LPT up to a third more); without it a number by which each of those that are
-        read at once has some, and of no more than 1,000.
+        How many tags a part has at most; without it some parts for each of those at once, of up to 1,000 tags.
     """
     named: dict[str, list[Pattern]] = {}
     for pattern in dict.fromkeys(filter(is_named, chosen.patterns)):
@@ -125,7 +124,10 @@ def cut(chosen: Chosen, listed: Records, *, at_once: int, tags_per_part: int | N
             for some in _evenly(sorted(found, key=tag_order), size)
         ),
     ]
-    parts = [_joined(pieces) for pieces in _balanced(pieces, ceil(total / size))]
+    count = ceil(total / size)
+    while any(sum(map(len, some)) > size for some in _balanced(pieces, count)):
+        count += 1 + count // 20
+    parts = [_joined(some) for some in _balanced(pieces, count)]
     return [replace(part, number=number, pushed=_of_part(part, listed.pushed)) for number, part in enumerate(parts, 1)]
 
 

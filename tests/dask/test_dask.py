@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from aiohttp import web
 
 import regframe as rf
 from tests.dask.conftest import TAGS
 from tests.parts import PASSWORD, USERNAME, Certificate, Front, RegistryServer, start_front, start_registry
+from tests.parts.emulated_registry import EmulatedRegistry, serving
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -106,6 +108,25 @@ def test_a_frame_with_digests_selects_these_images(client: Client, registry: Reg
     images = at(registry).images(["team/multi", "base"]).iloc[::2]
     rf.dask.inventory(registry.address, output=tmp_path, client=client, selection=images, tags_per_part=1)
     assert_equal(rf.Inventory.read_parquet(tmp_path), at(registry).inventory(images))
+
+
+def test_when_tags_were_pushed_is_as_the_lists_say(client: Client, tmp_path: Path) -> None:
+    with serving(EmulatedRegistry()) as google:
+        for number in range(6):
+            google.image("app", str(number), env=[f"N={number}"])
+        times = {
+            digest: {"tag": [tag], "timeUploadedMs": str(1_700_000_000_000 + int(tag))}
+            for tag, digest in google.tags["app"].items()
+        }
+        google.override(
+            "/v2/app/tags/list",
+            lambda request: web.json_response({"name": "app", "tags": list(google.tags["app"]), "manifest": times}),
+        )
+        registry = rf.Registry(google.address, progress=False)
+        rf.dask.inventory(registry, output=tmp_path, client=client, tags_per_part=2)
+        read = rf.Inventory.read_parquet(tmp_path)
+        assert set(read.images["released_source"]) == {"registry"}
+        assert_equal(read, registry.inventory())
 
 
 def test_a_killed_worker_costs_its_part_a_second_try(client: Client, front: Front, tmp_path: Path) -> None:
