@@ -28,8 +28,9 @@ TAGS: dict[str, tuple[str, ...]] = {
 def cluster() -> Iterator[LocalCluster]:
     """Give a scheduler with worker processes of one thread each."""
     distributed = pytest.importorskip("distributed")
+    # Without a page its scheduler listens at a fixed port all the same.
     with distributed.LocalCluster(
-        n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
