@@ -195,13 +195,26 @@ def test_a_blob_that_is_needed_is_left(filled: RegistryServer) -> None:
     skopeo(filled, "inspect", "app:1.0")
 
 
-def test_no_reading_call_asks_for_a_change(filled: RegistryServer) -> None:
+def test_no_reading_call_asks_for_a_change(filled: RegistryServer, tmp_path: Path) -> None:
+    changing = {"delete", "delete_blob", "tag", "push_manifest"}
+    public = {name for name, call in vars(rf.Registry).items() if callable(call) and not name.startswith("_")}
+    layout = f"oci:{tmp_path / 'layout'}"
     with start_front(filled) as front:
         registry = connect(f"{front.address}/app:1.0")
-        for name in ("ping", "limits", "doctor", "repositories", "tags", "images", "layers", "history", "config",
-                     "inventory", "plan", "inspect", "manifest", "referrers", "untagged"):  # fmt: skip
-            getattr(registry, name)()
+        run("skopeo", "copy", "--src-tls-verify=false", f"docker://{filled.address}/app:1.0", f"{layout}:app:1.0")
+        arguments: dict[str, list[str]] = {"pulled": [layout]}
+        for name in sorted(public - changing):
+            getattr(registry, name)(*arguments.get(name, []))
         registry.tags("app", resolve=True)
+        registry.layers(uncompressed=True)
+        registry.inventory(output=tmp_path / "inventory")
+        rf.compare(registry, layout)
+        explorer = rf.explore(rf.Registry(front.address, progress=False))
+        explorer.repository_picker.wait()
+        explorer.repository_picker.value = "app"
+        explorer.tag_picker.wait()
+        explorer.load()
+        assert explorer.wait() is not None
         assert len(front.requests) > 10
         assert {request.partition(" ")[0] for request in front.requests} <= {"GET", "HEAD"}
 
