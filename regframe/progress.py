@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from regframe.scan import Progress
@@ -84,7 +84,7 @@ def progress_bar(show: bool | None, title: str) -> Iterator[Callable[[Progress],
         # While lists are read, the number of tags is no total.
         bar.total = None if progress.lists else progress.tags
         bar.n = progress.tags_done
-        bar.tag_rate = to_go.rate(progress, time.monotonic())
+        bar.tag_rate = to_go.rate(progress, monotonic())
         counts = {"documents": progress.documents} | ({"errors": progress.errors} if progress.errors else {})
         if progress.remaining is not None:
             counts["requests left"] = progress.remaining

@@ -221,7 +221,7 @@ def test_workers_find_the_stored_login_themselves(
 ) -> None:
     with start_registry(registry.storage, tls=certificate, htpasswd=htpasswd, read_only=True) as private:
         logins = Path.home() / ".docker/config.json"
-        logins.parent.mkdir(exist_ok=True)
+        logins.parent.mkdir()
         login = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
         logins.write_text(json.dumps({"auths": {private.address: {"auth": login}}}))
         # What is to be believed goes to the workers, who do not have the file.
@@ -233,7 +233,7 @@ def test_workers_find_the_stored_login_themselves(
         try:
             rf.dask.inventory(target, output=tmp_path / "inventory", client=client)
         finally:
-            logins.unlink()
+            shutil.rmtree(logins.parent)
     assert PASSWORD.encode() not in sent
     assert login.encode() not in sent
     assert len(rf.Inventory.read_parquet(tmp_path / "inventory").tags) == sum(map(len, TAGS.values()))

@@ -353,6 +353,7 @@ def test_tcp_with_client_certificates(with_tls: DockerEngine, pems: Path, monkey
     monkeypatch.setenv("DOCKER_CERT_PATH", str(pems))
     assert len(engine().images()) == 4
     monkeypatch.delenv("DOCKER_CERT_PATH")
+    monkeypatch.setenv("DOCKER_CONFIG", str(pems / "missing"))
     with pytest.raises(rf.ConfigurationError, match="There is no folder"):
         engine().images()
 
