@@ -24,7 +24,7 @@ _PROGRAMS = {
     "skopeo": ("skopeo", "--version"),
     "wrk": ("wrk", "--version"),
 }
-_PACKAGES = ("regframe", "pandas", "httpx", "httpx-aiohttp", "aiohttp", "msgspec")
+_PACKAGES = ("regframe", "pandas", "httpx", "aiohttp", "msgspec")
 _COLUMNS: Mapping[str, Callable[[Cost], float | None]] = {
     "seconds": lambda cost: cost.seconds,
     "images/s": lambda cost: cost.images / cost.seconds if cost.images else None,

@@ -4,8 +4,8 @@
     python benchmarks/run.py --full     # all of Docker's official images, each benchmark at its full size
 
 Each is a program of its own, which says more: ``scan.py`` (the rate of the registry, skopeo, bare aiohttp, a slow link,
-the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers) and ``soak.py`` (a
-server that fails). It ends with status 1 if one of them does.
+the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers), ``archives.py`` (how
+much of an archive is read) and ``soak.py`` (a server that fails). It ends with status 1 if one of them does.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scan.py": (("--tags", "2000"), ("--tags", "20000", "--runs", "5")),
     "history.py": ((), ("--full",)),
     "analysis.py": (("--tags", "20000"), ()),
+    "archives.py": ((), ()),
     "soak.py": ((), ("--tags", "20000")),
 }
-_WITHOUT_TABLE = frozenset({"soak.py"})
+_WITHOUT_TABLE = frozenset({"archives.py", "soak.py"})
 
 
 def main() -> int:
@@ -31,11 +32,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="each at its full size, which takes some hours")
     parser.add_argument("--table", type=Path, help="the table of the official images")
+    parser.add_argument("--list", action="store_true", help="say which there are, and run none")
     options = parser.parse_args()
+    if options.list:
+        print(*_PROGRAMS, sep="\n")
+        return 0
     failed = []
     for program, (small, full) in _PROGRAMS.items():
-        if not (_FOLDER / program).exists():
-            continue
         arguments = [*(full if options.full else small)]
         if options.table and program not in _WITHOUT_TABLE:
             arguments += ["--table", str(options.table)]

@@ -158,13 +158,12 @@ class Transport:
             return answer
         origin = answer.address.origin
         for _ in range(_MOST_REDIRECTS):
-            here = answer.url
             if answer.status_code == 400 and not self.is_encrypted and b"HTTPS" in answer.content[:500]:
                 raise NoConnection(f"{self._host} speaks TLS, not plain HTTP: leave insecure=True (--insecure) out.",
-                                   operation="connect", status=400, url=shown(here))  # fmt: skip
+                                   operation="connect", status=400, url=shown(answer.url))  # fmt: skip
             if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
                 return answer
-            there = _location(answer)
+            here, there = answer.url, _location(answer)
             if there.scheme not in {"http", "https"} or (here.scheme == "https" and there.scheme != "https"):
                 raise RegistryError(
                     f"{here.host} redirects to {printable(shown(there))}, which regframe does not follow from "
