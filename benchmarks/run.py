@@ -4,8 +4,8 @@
     python benchmarks/run.py --full     # all of Docker's official images, each benchmark at its full size
 
 Each is a program of its own, which says more: ``scan.py`` (the rate of the registry, skopeo, bare aiohttp, a slow link,
-the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers), ``archives.py`` (how
-much of an archive is read) and ``soak.py`` (a server that fails). It ends with status 1 if one of them does.
+the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers), ``archives.py``
+(how much of an archive is read) and ``soak.py`` (a server that fails). It ends with status 1 if one of them does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Each benchmark runs to its end, on next to nothing: what it measures then is worth nothing, that its rows are right is."""
+"""Each benchmark runs to its end, on next to nothing: the figures are worth nothing then, but its rows are right."""
 
 from __future__ import annotations
 
