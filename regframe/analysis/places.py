@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from regframe.comparison import compared
+from regframe.errors import InvalidReference
 from regframe.inventory import Inventory
 from regframe.registry import Registry
 
 Images = Registry | Inventory | pd.DataFrame
 
 
-def compare(here: Images, there: Images) -> pd.DataFrame:
+def compare(here: Images | str, there: Images | str) -> pd.DataFrame:
     """Return which images of two places are the same, which differ, and which are in one of them only.
 
     Images are the same if their config digest (the image ID) is, whatever the manifest's format or compression; where
@@ -19,8 +20,9 @@ def compare(here: Images, there: Images) -> pd.DataFrame:
 
     Parameters
     ----------
-    here, there : Registry, Inventory or DataFrame
-        The places: registries (of which all images are read that their targets name), inventories, or frames of images.
+    here, there : Registry, str, Inventory or DataFrame
+        The places: registries or targets such as ``"podman:"`` (all images are read that they name), inventories, or
+        frames of images.
         What a place on this machine calls ``localhost:5000/app`` is compared with the ``app`` of the registry
         ``localhost:5000``, where that is the other place; and so is ``localhost/app``, as podman calls what was built
         here, if there is no other. In frames of images, repositories are compared as they are named.
@@ -49,7 +51,7 @@ def compare(here: Images, there: Images) -> pd.DataFrame:
     Raises
     ------
     InvalidReference
-        If a frame is no frame of images.
+        If a frame is no frame of images, or a place is none of these.
     RegframeError
         If a place cannot be read.
 
@@ -58,8 +60,20 @@ def compare(here: Images, there: Images) -> pd.DataFrame:
     >>> found = rf.compare(rf.Registry("podman:"), rf.Registry("localhost:5000/team/app"))  # doctest: +SKIP
     >>> found[found["state"] == "different"]                                                # doctest: +SKIP
     """
+    here, there = _place(here), _place(there)
     names = tuple(name for place in (here, there) if (name := _name(place)))
     return compared(_images(here), _images(there), names)
+
+
+def _place(place: Images | str) -> Images:
+    if isinstance(place, str):
+        return Registry(place)
+    if not isinstance(place, Images):
+        raise InvalidReference(
+            f"A {type(place).__name__} is no place to compare; registries, targets such as “podman:”, inventories and "
+            "frames of images are."
+        )
+    return place
 
 
 def _images(place: Images) -> pd.DataFrame:

@@ -179,6 +179,9 @@ def test_the_same_image_is_found_in_both_formats(targets: dict[str, str], regist
     found = rf.compare(here, there.inventory()).set_index("tag")
     assert found["state"].to_dict() == {TAG: "only here", "oci": "only there", "v2s2": "only there"}
     assert set(found["repository"]) == {"team/app"}
+    pd.testing.assert_frame_equal(rf.compare(targets["docker-archive"], there).set_index("tag"), found)
+    with pytest.raises(rf.InvalidReference, match="A list is no place to compare; registries"):
+        rf.compare([], there)  # type: ignore[arg-type]
 
 
 def test_what_differs_says_which_is_newer(inventories: dict[str, rf.Inventory]) -> None:
