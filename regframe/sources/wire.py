@@ -141,7 +141,7 @@ class Wire:
     async def aclose(self) -> None:
         """Close every connection."""
         for connection in self._idle:
-            connection.close()
+            _drop(connection)
         await self._session.close()
 
     async def exchange(
@@ -197,17 +197,17 @@ class Wire:
                     message, payload = await _ask(connection, method, head)
                 except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                     # As aiohttp's session does: the server may have closed a connection that was idle for a while.
-                    connection.close()
+                    _drop(connection)
                     connection = await self._connected(address.origin)
                     message, payload = await _ask(connection, method, head)
                 body = b"" if method == "HEAD" else await _read(message.headers, payload, limit, wait_for_part)
             except HttpProcessingError as error:
-                connection.close()
+                _drop(connection)
                 raise aiohttp.ClientResponseError(
                     request.request_info, (), status=error.code, message=error.message
                 ) from error
             except BaseException:
-                connection.close()
+                _drop(connection)
                 raise
         self._give_back(connection, address.origin)
         return _answer(message.code, message.version, message.headers, body, address)
@@ -217,12 +217,14 @@ class Wire:
             connection = self._idle.pop()
             if _is_usable(connection):
                 return connection
-            connection.close()
+            _drop(connection)
         return await self._connector.connect(self._host(origin), [], aiohttp.ClientTimeout(sock_connect=self._timeout))
 
     def _give_back(self, connection: aiohttp.connector.Connection, origin: str) -> None:
         self._home = self._home or origin
-        if origin == self._home and _is_usable(connection):
+        if not _is_usable(connection):
+            _drop(connection)
+        elif origin == self._home:
             self._idle.append(connection)
         else:
             connection.release()
@@ -235,6 +237,13 @@ class Wire:
 def _is_usable(connection: aiohttp.connector.Connection) -> bool:
     protocol = connection.protocol
     return protocol is not None and protocol.is_connected() and not protocol.should_close
+
+
+def _drop(connection: aiohttp.connector.Connection) -> None:
+    """Close a connection at once: TLS's own farewell takes a round-trip, and the event loop may end before."""
+    if connection.transport is not None:
+        connection.transport.abort()
+    connection.close()
 
 
 async def _ask(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,17 @@ def test_the_certificate_is_for_another_name(private_registry: RegistryServer) -
 
 def test_verify_false_reads_without_the_check(private_registry: RegistryServer) -> None:
     assert connect(private_registry, ca=None, verify=False).ping()["auth"] == "basic"
+
+
+def test_a_call_leaves_no_connection_behind(private_registry: RegistryServer) -> None:
+    registry = connect(private_registry)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        # Whether TLS's farewell would come in time is a matter of luck.
+        for _ in range(12):
+            registry.ping()
+        gc.collect()
+    assert [str(warning.message) for warning in said] == []
 
 
 def test_a_cert_dir_by_dockers_convention(private_registry: RegistryServer, tmp_path: Path) -> None:
