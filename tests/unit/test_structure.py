@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,15 @@ def test_libraries_are_seen_in_their_rooms_only(path: Path) -> None:
     assert "matplotlib" not in names or room == "plot"
     assert "ipywidgets" not in names or room == "widgets"
     assert not names & {"dask", "distributed"}
+
+
+def test_the_page_of_the_rooms_has_them_all_in_their_order() -> None:
+    page = (PACKAGE.parent / "docs" / "rooms.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(room for row in rows for room in row) == sorted(PLACES)
+    assert {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} == set(PLACES)
+    places = [PLACES[room] for row in rows for room in row]
+    assert places == sorted(places, reverse=True)
 
 
 def test_importing_regframe_loads_neither_matplotlib_nor_ipywidgets() -> None:
