@@ -5,14 +5,14 @@ and pyarrow read as they read the one file ``images.parquet`` of :meth:`regframe
 each frame is one file that grows. ``inventory.json`` says what they are, and whether all is there.
 
 A part is what :func:`write_part` wrote, and that is a function of a folder (or a URL), a number and some frames alone:
-it may be called from any process, again after it failed, and in any order of numbers.
+it may be called from any process, again after it failed, and in any order of numbers. Of each part and each batch the
+tags are written last: a tag that is there has all of its rows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,13 +20,26 @@ from typing import Literal
 
 import pandas as pd
 
-from regframe.errors import ConfigurationError, RegframeError, printable
-from regframe.folder import is_url, open_folder
+from regframe.errors import ConfigurationError, printable
+from regframe.folder import is_url, open_folder, plain, writing
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import ABOUT, About, Inventory, need_pyarrow, parquet, read_frame, read_parquet_frame, write_csv
+from regframe.inventory import (
+    ABOUT,
+    About,
+    Inventory,
+    about_in,
+    need_pyarrow,
+    parquet,
+    read_frame,
+    read_parquet_frame,
+    remove_inventory,
+    write_csv,
+)
 
 FileFormat = Literal["csv", "parquet"]
 """How an inventory is written."""
+
+_TAGS_LAST = (*(name for name in SCHEMAS if name != "tags"), "tags")
 
 
 @dataclass(frozen=True)
@@ -99,10 +112,10 @@ def check(folder: str | Path, file_format: str) -> None:
     if file_format == "parquet":
         need_pyarrow()
     elif is_url(folder):
-        raise ConfigurationError("CSV files grow as they are written, which only a folder on this machine can do.")
+        raise ConfigurationError("CSV files are written to a folder on this machine; Parquet goes to a URL.")
     open_folder(folder)
     if not is_url(folder):
-        path = Path(folder).expanduser().absolute()
+        path = Path(plain(folder)).absolute()
         there = next(path for path in (path, *path.parents) if path.exists())
         if not there.is_dir() or not os.access(there, os.W_OK):
             raise ConfigurationError(f"The inventory cannot be written to {folder}: {there} is no folder to write in.")
@@ -127,9 +140,9 @@ def begin(folder: str | Path, file_format: FileFormat, about: About) -> None:
         If it cannot be written.
     """
     check(folder, file_format)
-    with _writing(folder):
+    with writing(folder):
         files = open_folder(folder)
-        # First of all, as from here on what is there is not whole.
+        remove_inventory(files)
         files.write(ABOUT, replace(about, complete=False, in_parts=True).to_json())
         for name in SCHEMAS:
             files.remove(f"{name}.{file_format}")
@@ -139,6 +152,23 @@ def begin(folder: str | Path, file_format: FileFormat, about: About) -> None:
         write_part(folder, 0, empty)
     else:
         append_csv(folder, empty, header=True)
+
+
+def check_begun(folder: str | Path, taken_at: datetime) -> None:
+    """Check, before a part is written, that a folder was made ready for this inventory and is not used for another.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is another folder, as on a machine that does not share it, or holds a later inventory.
+    """
+    about = about_in(open_folder(folder))
+    if about is None:
+        raise ConfigurationError(
+            f"{printable(str(folder))} is not the folder that was made ready: all workers must reach it by this path."
+        )
+    if about.taken_at != taken_at:
+        raise ConfigurationError(f"Another inventory has been begun in {printable(str(folder))} since.")
 
 
 def write_part(folder: str | Path, number: int, frames: Frames) -> None:
@@ -160,9 +190,9 @@ def write_part(folder: str | Path, number: int, frames: Frames) -> None:
     ConfigurationError
         If it cannot be written.
     """
-    with _writing(folder):
+    with writing(folder):
         files = open_folder(folder)
-        for name in SCHEMAS:
+        for name in _TAGS_LAST:
             rows: pd.DataFrame = getattr(frames, name)
             path = f"{name}.parquet/part-{number:05}.parquet"
             if len(rows) or not number:
@@ -172,18 +202,25 @@ def write_part(folder: str | Path, number: int, frames: Frames) -> None:
 
 
 def append_csv(folder: str | Path, frames: Frames, *, header: bool = False) -> None:
-    """Add rows to the CSV form.
+    """Add rows to the CSV form: to all of its files, or to none.
 
     Raises
     ------
     ConfigurationError
         If it cannot be written.
     """
-    with _writing(folder):
-        for name in SCHEMAS:
-            path = Path(folder).expanduser() / f"{name}.csv"
-            with path.open("a", encoding="utf-8", newline="\n") as file:
-                write_csv(getattr(frames, name), file, header=header)
+    paths = {name: Path(plain(folder), f"{name}.csv") for name in _TAGS_LAST}
+    sizes = {path: path.stat().st_size for path in paths.values() if path.exists()}
+    with writing(folder):
+        try:
+            for name, path in paths.items():
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    write_csv(getattr(frames, name), file, header=header)
+        except BaseException:
+            # Half a row, as on a full disk, would be read as another one.
+            for path, size in sizes.items():
+                os.truncate(path, size)
+            raise
 
 
 def finish(folder: str | Path, about: About) -> None:
@@ -194,19 +231,5 @@ def finish(folder: str | Path, about: About) -> None:
     ConfigurationError
         If it cannot be written.
     """
-    with _writing(folder):
+    with writing(folder):
         open_folder(folder).write(ABOUT, replace(about, in_parts=True).to_json())
-
-
-@contextmanager
-def _writing(folder: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except RegframeError:
-        raise
-    except Exception as error:
-        # Of an object store these may be of any class.
-        if not (is_url(folder) or isinstance(error, OSError)):
-            raise
-        reason = (error.strerror if isinstance(error, OSError) else None) or printable(str(error))
-        raise ConfigurationError(f"The inventory cannot be written to {printable(str(folder))}: {reason}.") from None

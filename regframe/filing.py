@@ -95,7 +95,7 @@ class Filing:
         """Write the repositories, of which more become known, and the errors of lists beside them."""
         lists = self._framed(self._lists)
         if self._format == "csv":
-            write_csv(lists.repositories, Path(self._folder).expanduser() / "repositories.csv")
+            write_csv(lists.repositories, Path(self._folder, "repositories.csv"))
         else:
             write_part(self._folder, 0, replace(_nothing(), repositories=lists.repositories, errors=lists.errors))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from regframe.errors import ConfigurationError, printable
+from regframe.errors import ConfigurationError, RegframeError, printable
 
 
 class Folder(Protocol):
@@ -96,6 +98,12 @@ def is_url(folder: str | Path) -> bool:
     return isinstance(folder, str) and "://" in folder
 
 
+def plain(folder: str | Path) -> str:
+    """Return a folder as all readers and writers of files take it: a URL without a slash at its end, or a path."""
+    # Path.expanduser raises where there is no such user.
+    return str(folder).rstrip("/") if is_url(folder) else os.path.expanduser(folder)  # noqa: PTH111
+
+
 def open_folder(folder: str | Path) -> Folder:
     """Return the files of a folder.
 
@@ -104,7 +112,28 @@ def open_folder(folder: str | Path) -> Folder:
     ConfigurationError
         If it is a URL, and what reaches it is not installed.
     """
-    return RemoteFolder(str(folder).rstrip("/")) if is_url(folder) else LocalFolder(Path(folder).expanduser())
+    return RemoteFolder(plain(folder)) if is_url(folder) else LocalFolder(Path(plain(folder)))
+
+
+@contextmanager
+def writing(folder: str | Path) -> Iterator[None]:
+    """Say in one sentence why a folder cannot be written to.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot.
+    """
+    try:
+        yield
+    except RegframeError:
+        raise
+    except Exception as error:
+        # Of an object store these may be of any class.
+        if not (is_url(folder) or isinstance(error, OSError)):
+            raise
+        reason = (error.strerror if isinstance(error, OSError) else None) or printable(str(error))
+        raise ConfigurationError(f"The inventory cannot be written to {printable(str(folder))}: {reason}.") from None
 
 
 def _without_user(url: str) -> str:

@@ -12,6 +12,7 @@ from regframe.batches import BatchedScan
 from regframe.dataset import FileFormat, InventoryFiles, check
 from regframe.errors import InvalidReference
 from regframe.filing import Filing
+from regframe.folder import plain
 from regframe.inventory import About, Inventory
 from regframe.reader import Reader
 from regframe.records import Records
@@ -122,7 +123,7 @@ class Inventories(Reader):
             )
             self.progress = scan.progress
             filing = Filing(
-                str(output),
+                plain(output),
                 file_format,
                 About(
                     self._connection.name,

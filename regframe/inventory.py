@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from regframe.errors import ConfigurationError, InvalidDocument, printable
-from regframe.folder import open_folder
+from regframe.folder import Folder, is_url, open_folder, plain, writing
 from regframe.frames import CATEGORY, COUNT, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, YES_OR_NO, Frames, conformed
-from regframe.order import in_order
+from regframe.order import in_order, of_known_tags
 
 if TYPE_CHECKING:
     from regframe.analysis.summary import Summary
@@ -131,9 +131,16 @@ class Inventory(Frames):
         list of Path
             The files.
         """
-        return self._write(
-            Path(folder), "csv", lambda frame, path: write_csv(frame, path, escape_formulas=escape_formulas)
-        )
+        if is_url(folder):
+            raise ConfigurationError("CSV files are written to a folder on this machine; Parquet goes to a URL.")
+        path = Path(plain(folder))
+
+        def write(frame: pd.DataFrame, name: str) -> None:
+            path.mkdir(parents=True, exist_ok=True)
+            write_csv(frame, path / name, escape_formulas=escape_formulas)
+
+        self._write(folder, "csv", write)
+        return [path / name for name in _files("csv")]
 
     @classmethod
     def read_csv(cls, folder: str | Path) -> Inventory:
@@ -146,22 +153,31 @@ class Inventory(Frames):
         InvalidDocument
             If a file is not one of an inventory.
         """
-        return cls._read(Path(folder), "csv", lambda path, name: read_frame(Path(path), name))
+        return cls._read(folder, "csv", lambda path, name: read_frame(Path(path), name))
 
-    def to_parquet(self, folder: str | Path) -> list[Path]:
+    def to_parquet(self, folder: str | Path) -> list[Path | str]:
         """Write one Parquet file for each frame, and ``inventory.json``; needs pyarrow (``regframe[parquet]``).
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to, as for :meth:`to_csv`; or a URL such as ``s3://bucket/inventory``, which needs fsspec
+            (``regframe[dask]``).
+
+        Returns
+        -------
+        list of Path or str
+            The files, or their URLs.
 
         Raises
         ------
         ConfigurationError
-            If pyarrow is not installed.
+            If pyarrow is not installed, or the folder cannot be written.
         """
         need_pyarrow()
-
-        def write(frame: pd.DataFrame, path: Path) -> None:
-            path.write_bytes(parquet(frame, path.stem))
-
-        return self._write(Path(folder), "parquet", write)
+        files, where = open_folder(folder), plain(folder)
+        self._write(folder, "parquet", lambda frame, name: files.write(name, parquet(frame, Path(name).stem)))
+        return [f"{where}/{name}" if is_url(folder) else Path(where, name) for name in _files("parquet")]
 
     @classmethod
     def read_parquet(cls, folder: str | Path) -> Inventory:
@@ -182,29 +198,24 @@ class Inventory(Frames):
         need_pyarrow()
         return cls._read(folder, "parquet", read_parquet_frame)
 
-    def _write(self, folder: Path, suffix: str, write: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
+    def _write(self, folder: str | Path, suffix: str, write: Callable[[pd.DataFrame, str], None]) -> None:
         about = About(self.registry, self.taken_at, self.complete, self.covers)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            paths = []
+        files = open_folder(folder)
+        with writing(folder):
+            about = beside(files, about)
             for name, frame in self.frames():
-                path = folder / f"{name}.{suffix}"
                 # It may be a folder: of the parts of an inventory that was written as it was read.
-                open_folder(folder).remove(path.name)
-                write(frame, path)
-                paths.append(path)
-            (folder / ABOUT).write_bytes(about.to_json())
-        except OSError as error:
-            raise ConfigurationError(f"The inventory cannot be written to {folder}: {error.strerror}.") from None
-        return [*paths, folder / ABOUT]
+                files.remove(f"{name}.{suffix}")
+                write(frame, f"{name}.{suffix}")
+            files.write(ABOUT, about.to_json())
 
     @classmethod
     def _read(cls, folder: str | Path, suffix: str, read: Callable[[str, str], pd.DataFrame]) -> Inventory:
-        files = open_folder(folder)
+        files, where = open_folder(folder), plain(folder)
         try:
             about = About.from_json(files.read(ABOUT))
             inventory = cls(
-                **{name: read(f"{folder}/{name}.{suffix}", name) for name in SCHEMAS},
+                **{name: read(f"{where}/{name}.{suffix}", name) for name in SCHEMAS},
                 registry=about.registry,
                 taken_at=about.taken_at,
                 complete=about.complete,
@@ -215,7 +226,44 @@ class Inventory(Frames):
             raise ConfigurationError(f"{folder} holds no inventory in {suffix} form: {missing} is missing.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidDocument(f"{folder} does not hold an inventory as regframe writes it: {error}.") from None
-        return in_order(inventory) if about.in_parts else inventory
+        if not about.in_parts:
+            return inventory
+        # Whoever was killed in the middle of a part has not come to its tags, which are written last.
+        return in_order(inventory if about.complete else of_known_tags(inventory))
+
+
+def _files(suffix: str) -> list[str]:
+    return [*(f"{name}.{suffix}" for name in SCHEMAS), ABOUT]
+
+
+def remove_inventory(files: Folder) -> None:
+    """Remove the inventory that is in a folder, whichever form it has, and nothing else."""
+    if about_in(files) is not None:
+        # First of all, as from here on what is there is not whole.
+        files.remove(ABOUT)
+        for name in SCHEMAS:
+            for suffix in ("csv", "parquet"):
+                files.remove(f"{name}.{suffix}")
+
+
+def beside(files: Folder, about: About) -> About:
+    """Remove an earlier inventory from a folder that is to hold another, and return what is to be said of this one.
+
+    The same inventory in its other form stays: both are what ``inventory.json`` says.
+    """
+    there = about_in(files)
+    if there is not None and replace(there, in_parts=about.in_parts) == about:
+        return there
+    remove_inventory(files)
+    return about
+
+
+def about_in(files: Folder) -> About | None:
+    """Return what is said of the inventory in a folder; ``None`` if there is none."""
+    try:
+        return About.from_json(files.read(ABOUT))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class Interrupted(KeyboardInterrupt):

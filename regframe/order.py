@@ -46,6 +46,18 @@ def in_order(frames: F) -> F:
     return replace(frames, tags=tags, **{name: below(getattr(frames, name)) for name in BELOW})
 
 
+def of_known_tags(frames: F) -> F:
+    """Return frames without what is said of tags that are not among them."""
+    known = pd.MultiIndex.from_frame(frames.tags[_TAG])
+
+    def of_known(rows: pd.DataFrame) -> pd.DataFrame:
+        kept = rows[pd.MultiIndex.from_frame(rows[_TAG]).isin(known)].reset_index(drop=True)
+        categories = map(str, kept.select_dtypes("category"))
+        return kept.assign(**{name: kept[name].cat.remove_unused_categories() for name in categories})
+
+    return replace(frames, **{name: of_known(getattr(frames, name)) for name in BELOW})
+
+
 def _positions(rows: pd.DataFrame, order: Mapping[str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return where each row comes from, once they are sorted; the last columns are text."""
     named = rows.astype(object).where(rows.notna(), None)

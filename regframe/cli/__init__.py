@@ -15,7 +15,19 @@ import typer
 
 from regframe.cli import answers
 from regframe.cli.changing import delete
-from regframe.cli.options import INTERRUPTED, Access, One, Selected, Target, command, end, saved, say, selection
+from regframe.cli.options import (
+    INTERRUPTED,
+    Access,
+    One,
+    Selected,
+    Target,
+    command,
+    end,
+    folder_or_url,
+    saved,
+    say,
+    selection,
+)
 from regframe.cli.output import FolderFormat, Format, Output
 from regframe.cli.sample import demo
 from regframe.errors import RegframeWarning
@@ -184,16 +196,15 @@ def inventory(
     access: Access,
     target: Target,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="The folder to write.")
+        str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write; for Parquet also a URL.")
     ],
     selected: Selected = None,
     file_format: Annotated[FolderFormat, typer.Option("--format", "-f", help="How to write it.")] = FolderFormat.CSV,
     resume: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--resume",
             metavar="DIR",
-            file_okay=False,
             help="An inventory that was interrupted or failed in part: only what is missing, failed or moved is read.",
         ),
     ] = None,
@@ -210,15 +221,16 @@ def inventory(
     from regframe.dataset import InventoryFiles, check
     from regframe.inventory import Interrupted, Inventory
 
-    check(output, file_format)
+    folder = folder_or_url(output)
+    check(folder, file_format)
     registry, chosen = access.registry(target), selection(target, selected)
     taken: Inventory | InventoryFiles
     interrupted = False
     try:
         if resume:
-            taken = registry.inventory(chosen, resume=saved(resume))
+            taken = registry.inventory(chosen, resume=saved(folder_or_url(resume)))
         else:
-            taken = registry.inventory(chosen, output=output, format=file_format.value)
+            taken = registry.inventory(chosen, output=folder, format=file_format.value)
     except Interrupted as interrupt:
         taken, interrupted = interrupt.files or interrupt.inventory, True
     if isinstance(taken, InventoryFiles):
@@ -226,10 +238,10 @@ def inventory(
     else:
         rows = {name: len(frame) for name, frame in taken.frames()}
         if file_format is FolderFormat.PARQUET:
-            taken.to_parquet(output)
+            taken.to_parquet(folder)
         else:
-            taken.to_csv(output)
-    print_files(output, file_format, rows, sys.stdout)
+            taken.to_csv(folder)
+    print_files(folder, file_format, rows, sys.stdout)
     if interrupted:
         say(f"regframe: interrupted; what was read is in {output}. Go on with --resume {output}.")
         raise typer.Exit(INTERRUPTED)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regframe.errors import RegframeError, printable
+from regframe.folder import is_url
 from regframe.target import is_transport
 
 if TYPE_CHECKING:
@@ -253,11 +254,16 @@ def selection(target: str, selected: list[str] | None) -> list[str] | None:
     return [*([str(own)] if own else []), *selected] if selected else None
 
 
-def saved(folder: Path) -> Inventory:
-    """Return the inventory in a folder, as CSV or as Parquet."""
+def folder_or_url(text: str) -> Path | str:
+    """Read where an inventory is or goes."""
+    return text if is_url(text) else Path(text)
+
+
+def saved(folder: Path | str) -> Inventory:
+    """Return the inventory in a folder, as CSV or as Parquet; behind a URL it is Parquet."""
     from regframe.inventory import Inventory
 
-    is_parquet = (folder / "images.parquet").exists()
+    is_parquet = isinstance(folder, str) or (folder / "images.parquet").exists()
     return Inventory.read_parquet(folder) if is_parquet else Inventory.read_csv(folder)
 
 

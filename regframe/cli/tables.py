@@ -141,14 +141,16 @@ def print_fields(fields: Mapping[Any, Any], file: IO[str]) -> None:
     console.print(table)
 
 
-def print_files(folder: Path, file_format: str, rows: Mapping[str, int], file: IO[str]) -> None:
+def print_files(folder: Path | str, file_format: str, rows: Mapping[str, int], file: IO[str]) -> None:
     """Print which files an inventory was written to, with their rows and sizes."""
-    paths = [folder / f"{name}.{file_format}" for name in rows]
-    columns = [
-        Column("file", [line(path) for path in paths]),
-        Column("rows", [f"{count:,}" for count in rows.values()], is_number=True),
-        Column("size", [human_size(_size(path)) for path in paths], is_number=True),
-    ]
+    names = [f"{name}.{file_format}" for name in rows]
+    columns = [Column("rows", [f"{count:,}" for count in rows.values()], is_number=True)]
+    if isinstance(folder, Path):
+        names = [str(folder / name) for name in names]
+        columns.append(Column("size", [human_size(_size(Path(name))) for name in names], is_number=True))
+    else:
+        names = [f"{folder.rstrip('/')}/{name}" for name in names]
+    columns.insert(0, Column("file", [line(name) for name in names]))
     print_columns(columns, console_for(file))
 
 

@@ -223,3 +223,16 @@ def test_inventory_writes_a_folder(call: Call, sample: demo.SampleRegistry, tmp_
     }
     assert f"layers.{form}" in ended.output
     assert f"{len(inventory.layers):,}" in ended.output
+
+
+def test_inventory_writes_to_a_url(call: Call, sample: demo.SampleRegistry, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    pytest.importorskip("pyarrow")
+    first, second = (f"file://{tmp_path}/{name}" for name in ("first", "second"))
+    words = ["inventory", sample.address, "sample/*", "--format", "parquet", "--output"]
+    assert f"{first}/layers.parquet" in call(*words, first).output
+    ended = call(*words, second, "--resume", first)
+    assert (ended.status, ended.said) == (0, "")
+    pd.testing.assert_frame_equal(rf.Inventory.read_parquet(second).layers, rf.Inventory.read_parquet(first).layers)
+    ended = call("inventory", sample.address, "--output", first)
+    assert (ended.status, "Parquet goes to a URL" in ended.said) == (1, True)

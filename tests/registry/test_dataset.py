@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import pandas as pd
 import pytest
 
 import regframe as rf
-from regframe.dataset import append_csv, begin, finish, write_part
+from regframe.dataset import FileFormat, append_csv, begin, finish, write_part
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import About
+from regframe.inventory import About, parquet
 from regframe.order import BELOW
 from tests.parts import RegistryServer
 
@@ -95,6 +96,75 @@ def test_nothing_of_an_earlier_inventory_is_left_whichever_form_it_had(inventory
     assert_equal(inventory, rf.Inventory.read_parquet(tmp_path))
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_folder_holds_one_inventory_though_it_may_have_both_forms(
+    inventory: rf.Inventory, tmp_path: Path, form: FileFormat
+) -> None:
+    (tmp_path / "notes.csv").write_text("mine")
+    inventory.to_parquet(tmp_path)
+    inventory.to_csv(tmp_path)
+    assert_equal(rf.Inventory.read_csv(tmp_path), rf.Inventory.read_parquet(tmp_path))
+    other = replace(inventory, taken_at=inventory.taken_at + timedelta(1))
+    other.to_csv(tmp_path)
+    with pytest.raises(rf.ConfigurationError, match="parquet is missing"):
+        rf.Inventory.read_parquet(tmp_path)
+    other.to_parquet(tmp_path)
+    begin(tmp_path, form, about(inventory))
+    left = {f"{name}.{form}" for name in SCHEMAS} | {"inventory.json", "notes.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_parts_stay_in_order_when_their_inventory_is_written_as_csv_too(
+    inventory: rf.Inventory, tmp_path: Path
+) -> None:
+    begin(tmp_path, "parquet", about(inventory))
+    for number, part in enumerate(reversed(parts(inventory))):
+        write_part(tmp_path, number, part)
+    finish(tmp_path, about(inventory))
+    rf.Inventory.read_parquet(tmp_path).to_csv(tmp_path)
+    assert_equal(inventory, rf.Inventory.read_csv(tmp_path))
+    assert_equal(inventory, rf.Inventory.read_parquet(tmp_path))
+
+
+def test_of_a_part_that_was_written_by_half_nothing_is_read(
+    inventory: rf.Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, one, other, *_ = parts(inventory)
+    begin(tmp_path, "parquet", about(inventory))
+    for number, part in enumerate((first, one)):
+        write_part(tmp_path, number, part)
+    before = rf.Inventory.read_parquet(tmp_path)
+
+    def parquet_until_killed(rows: pd.DataFrame, name: str) -> bytes:
+        if name == "config":
+            raise KeyboardInterrupt
+        return parquet(rows, name)
+
+    monkeypatch.setattr("regframe.dataset.parquet", parquet_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_part(tmp_path, 2, other)
+    assert len(pd.read_parquet(tmp_path / "images.parquet")) > len(before.images)
+    assert_equal(before, rf.Inventory.read_parquet(tmp_path))
+
+
+def test_what_no_longer_fits_on_the_disk_leaves_no_half_rows_in_csv(inventory: rf.Inventory, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    first, one, other, *_ = parts(inventory)
+    begin(tmp_path, "csv", about(inventory))
+    for part in (first, one):
+        append_csv(tmp_path, part)
+    before = rf.Inventory.read_csv(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(path.stat().st_size for path in tmp_path.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 5, limits[1]))
+    try:
+        with pytest.raises(rf.ConfigurationError, match="cannot be written to"):
+            append_csv(tmp_path, replace(other, errors=pd.concat([inventory.errors] * 100)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert_equal(before, rf.Inventory.read_csv(tmp_path))
+
+
 def test_csv_grows_part_by_part(inventory: rf.Inventory, tmp_path: Path) -> None:
     begin(tmp_path, "csv", about(inventory))
     for part in parts(inventory):
@@ -111,7 +181,11 @@ def test_a_url_is_written_and_read(inventory: rf.Inventory, tmp_path: Path) -> N
         write_part(url, number, part)
     finish(url, about(inventory))
     assert_equal(inventory, rf.Inventory.read_parquet(url))
-    with pytest.raises(rf.ConfigurationError, match="only a folder on this machine"):
+    assert inventory.to_parquet(url)[0] == f"{url}/repositories.parquet"
+    assert_equal(inventory, rf.Inventory.read_parquet(url))
+    with pytest.raises(rf.ConfigurationError, match="to a folder on this machine"):
+        inventory.to_csv(url)
+    with pytest.raises(rf.ConfigurationError, match="to a folder on this machine"):
         begin(url, "csv", about(inventory))
     with pytest.raises(rf.ConfigurationError, match="cannot be used"):
         begin("nowhere://folder", "parquet", about(inventory))

@@ -118,6 +118,32 @@ def test_an_inventory_that_was_there_stays_where_nothing_can_be_read(front: Fron
     assert_same(rf.Inventory.read_parquet(tmp_path), before)
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_home_folder_is_meant_by_its_sign(
+    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    registry = registry_at(front)
+    files = registry.inventory("app", output="~/inventory", format=form)
+    assert files.folder == str(tmp_path / "inventory")
+    expected = registry.inventory("app")
+    write, read = getattr(expected, f"to_{form}"), getattr(rf.Inventory, f"read_{form}")
+    assert_same(read("~/inventory"), expected)
+    write("~/again")
+    assert_same(read(tmp_path / "again"), expected)
+
+
+def test_images_named_by_digest_are_read_back_when_it_was_interrupted(front: Front, tmp_path: Path) -> None:
+    registry = registry_at(front)
+    digest = registry.images("app")["digest"].iloc[0]
+    files = registry.inventory(f"app@{digest}", output=tmp_path)
+    whole = files.read()
+    about = tmp_path / "inventory.json"
+    about.write_text(about.read_text().replace('"complete": true', '"complete": false'))
+    assert len(whole.images) == 1
+    pd.testing.assert_frame_equal(files.read().images, whole.images)
+
+
 def test_what_is_strict_stops_and_says_that_the_files_are_not_all(front: Front, tmp_path: Path) -> None:
     front.refused = {"GET .*/manifests/": 400}
     with pytest.raises(rf.RegistryError):
