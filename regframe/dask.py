@@ -23,7 +23,7 @@ import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
 from regframe.connection import Connection
-from regframe.dataset import begin, finish, write_part
+from regframe.dataset import begin, check_begun, finish, write_part
 from regframe.errors import (
     ConfigurationError,
     InvalidReference,
@@ -33,7 +33,7 @@ from regframe.errors import (
     Unsupported,
     printable,
 )
-from regframe.folder import is_url, open_folder
+from regframe.folder import is_url, open_folder, plain
 from regframe.frames import SCHEMAS, Frames, frame, frames_of
 from regframe.inventory import About, parquet
 from regframe.parts import ListedSource, Part, cut, is_named
@@ -132,7 +132,7 @@ def inventory(
         target if isinstance(target, Registry) else Registry(target)
         for target in ([targets] if isinstance(targets, str | Registry) else targets)
     ]
-    folder = str(output).rstrip("/") if is_url(output) else str(Path(output).expanduser().absolute())
+    folder = plain(output if is_url(output) else Path(plain(output)).absolute())
     scans = [
         _Scan(registry._connection, folder if is_one else f"{folder}/{_file_name(registry.name)}", selection)
         for registry in registries
@@ -223,6 +223,7 @@ class _Scan:
         return self.connection.name, self.folder, started, self.parts, len(self.failures), *counts
 
     def _write(self, number: int, frames: Frames) -> None:
+        check_begun(self.folder, self._lists.started)
         write_part(self.folder, number, frames)
         self._rows += _rows(frames)
 
@@ -269,8 +270,11 @@ class _Done:
 def _read_part(connection: Connection, part: Part, folder: str) -> _Done:
     """Read a part and write its rows: what a task does, in a worker."""
     try:
+        check_begun(folder, part.started)
         records = asyncio.run(_Reader(connection).part(part))
         frames = _without_repositories(frames_of(records, connection.platforms, part.only))
+        # A part that is read for a call that was interrupted ends when the next call may have begun.
+        check_begun(folder, part.started)
         write_part(folder, part.number, frames)
     except RegframeError as error:
         # Dask sends an error with all that it came from, if it can; the sentence says it, and travels alone.

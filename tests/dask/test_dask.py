@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ import pytest
 from aiohttp import web
 
 import regframe as rf
+from regframe.dask import _read_part
+from regframe.dataset import begin
+from regframe.inventory import About
+from regframe.parts import Part
 from tests.dask.conftest import TAGS
 from tests.parts import PASSWORD, USERNAME, Certificate, Front, RegistryServer, start_front, start_registry
 from tests.parts.emulated_registry import EmulatedRegistry, serving
@@ -166,6 +171,27 @@ def test_a_part_that_fails_for_good_is_a_row_and_can_be_read_later(
     assert set(found.images["repository"]) == {"base", "team/app", "team/multi"}
     pd.testing.assert_frame_equal(found.tags[["repository", "tag"]], expected.tags[["repository", "tag"]])
     assert_equal(registry.inventory(resume=found), expected)
+
+
+def test_a_call_stops_when_another_has_begun_in_its_folder(client: Client, front: Front, tmp_path: Path) -> None:
+    front.held = MANIFESTS
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(rf.dask.inventory, at(front), output=tmp_path, client=client, tags_per_part=4, retries=0)
+        assert front.is_holding.wait(60)
+        begin(tmp_path, "parquet", About(front.address, datetime(2030, 1, 1, tzinfo=UTC)))
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        front.release()
+        with pytest.raises(rf.ConfigurationError, match="Another inventory has been begun"):
+            first.result(120)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_worker_that_has_another_folder_at_that_path_writes_nothing(registry: RegistryServer, tmp_path: Path) -> None:
+    # As on a machine that does not share it: there is nothing at that path.
+    part = Part(1, datetime.now(UTC), {"base": ("3.9",)})
+    with pytest.raises(rf.ConfigurationError, match="all workers must reach it by this path"):
+        _read_part(at(registry)._connection, part, str(tmp_path / "inventory"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_all_workers_together_ask_no_more_at_once_than_one_machine(
