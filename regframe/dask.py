@@ -33,7 +33,7 @@ from regframe.errors import (
     Unsupported,
     printable,
 )
-from regframe.folder import is_url, open_folder, plain
+from regframe.folder import is_url, open_folder, plain, shown
 from regframe.frames import SCHEMAS, Frames, frame, frames_of
 from regframe.inventory import About, parquet
 from regframe.parts import ListedSource, Part, cut, is_named
@@ -220,7 +220,7 @@ class _Scan:
         """Return what was written: a row of the frame that :func:`inventory` returns."""
         counts = (self._rows[name] for name in SCHEMAS)
         started = self._lists.started
-        return self.connection.name, self.folder, started, self.parts, len(self.failures), *counts
+        return self.connection.name, shown(self.folder), started, self.parts, len(self.failures), *counts
 
     def _write(self, number: int, frames: Frames) -> None:
         check_begun(self.folder, self._lists.started)

@@ -21,7 +21,7 @@ from typing import Literal
 import pandas as pd
 
 from regframe.errors import ConfigurationError, printable
-from regframe.folder import is_url, open_folder, plain, writing
+from regframe.folder import is_url, open_folder, plain, shown, writing
 from regframe.frames import SCHEMAS, Frames, frame
 from regframe.inventory import (
     ABOUT,
@@ -77,7 +77,7 @@ class InventoryFiles:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count or name != "errors")
         complete = "" if self.complete else ", incomplete"
         taken = f"{self.registry}, {self.taken_at:%Y-%m-%d %H:%M} UTC{complete}"
-        return f"<InventoryFiles in {printable(self.folder)} ({self.file_format}) of {taken}: {counts}>"
+        return f"<InventoryFiles in {shown(self.folder)} ({self.file_format}) of {taken}: {counts}>"
 
     def read(self) -> Inventory:
         """Return all of it in memory: what an inventory that was not written to files would have returned.
@@ -165,10 +165,10 @@ def check_begun(folder: str | Path, taken_at: datetime) -> None:
     about = about_in(open_folder(folder))
     if about is None:
         raise ConfigurationError(
-            f"{printable(str(folder))} is not the folder that was made ready: all workers must reach it by this path."
+            f"{shown(folder)} is not the folder that was made ready: all workers must reach it by this path."
         )
     if about.taken_at != taken_at:
-        raise ConfigurationError(f"Another inventory has been begun in {printable(str(folder))} since.")
+        raise ConfigurationError(f"Another inventory has been begun in {shown(folder)} since.")
 
 
 def write_part(folder: str | Path, number: int, frames: Frames) -> None:

@@ -64,20 +64,26 @@ class RemoteFolder:
             from fsspec.core import url_to_fs
         except ImportError:
             raise ConfigurationError(
-                f"A folder such as {_without_user(url)} needs fsspec: pip install 'regframe[dask]'."
+                f"A folder such as {shown(url)} needs fsspec: pip install 'regframe[dask]'."
             ) from None
         try:
             self._files: Any
             self._files, self._path = url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise ConfigurationError(f"{_without_user(url)} cannot be used: {printable(str(error))}") from None
+        except Exception as error:
+            # Some connect at once, and what comes of that may be of any class.
+            raise ConfigurationError(f"{shown(url)} cannot be used: {printable(str(error))}") from None
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file."""
         path = f"{self._path}/{name}"
-        # An object store has no folders, and need not be asked for one.
-        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._files.pipe_file(path, data)
+        try:
+            self._files.pipe_file(path, data)
+        except FileNotFoundError:
+            # An object store has no folders, and would make a bucket of a mistyped name.
+            if not self._files.exists(path.partition("/")[0] or "/"):
+                raise
+            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(path, data)
 
     def read(self, name: str) -> bytes:
         """Return what is in a file."""
@@ -102,6 +108,13 @@ def plain(folder: str | Path) -> str:
     """Return a folder as all readers and writers of files take it: a URL without a slash at its end, or a path."""
     # Path.expanduser raises where there is no such user.
     return str(folder).rstrip("/") if is_url(folder) else os.path.expanduser(folder)  # noqa: PTH111
+
+
+def shown(folder: str | Path) -> str:
+    """Return a folder as people may see it: without the user and the password that a URL may have."""
+    scheme, separator, rest = str(folder).rpartition("://")
+    host, slash, path = rest.partition("/")
+    return printable(f"{scheme}{separator}{host.rpartition('@')[2] if separator else host}{slash}{path}")
 
 
 def open_folder(folder: str | Path) -> Folder:
@@ -133,9 +146,4 @@ def writing(folder: str | Path) -> Iterator[None]:
         if not (is_url(folder) or isinstance(error, OSError)):
             raise
         reason = (error.strerror if isinstance(error, OSError) else None) or printable(str(error))
-        raise ConfigurationError(f"The inventory cannot be written to {printable(str(folder))}: {reason}.") from None
-
-
-def _without_user(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return printable(f"{scheme}://{rest.rpartition('@')[2]}")
+        raise ConfigurationError(f"The inventory cannot be written to {shown(folder)}: {reason}.") from None

@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from regframe.errors import ConfigurationError, InvalidDocument, printable
-from regframe.folder import Folder, is_url, open_folder, plain, writing
+from regframe.errors import ConfigurationError, InvalidDocument, RegframeError, printable
+from regframe.folder import Folder, is_url, open_folder, plain, shown, writing
 from regframe.frames import CATEGORY, COUNT, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, YES_OR_NO, Frames, conformed
 from regframe.order import in_order, of_known_tags
 
@@ -223,9 +223,18 @@ class Inventory(Frames):
             )
         except OSError as error:
             missing = error.filename or printable(str(error))
-            raise ConfigurationError(f"{folder} holds no inventory in {suffix} form: {missing} is missing.") from None
+            raise ConfigurationError(
+                f"{shown(folder)} holds no inventory in {suffix} form: {missing} is missing."
+            ) from None
         except (ValueError, KeyError, TypeError) as error:
-            raise InvalidDocument(f"{folder} does not hold an inventory as regframe writes it: {error}.") from None
+            raise InvalidDocument(
+                f"{shown(folder)} does not hold an inventory as regframe writes it: {error}."
+            ) from None
+        except Exception as error:
+            # Of an object store these may be of any class.
+            if not is_url(folder) or isinstance(error, RegframeError):
+                raise
+            raise ConfigurationError(f"{shown(folder)} cannot be read: {printable(str(error))}") from None
         if not about.in_parts:
             return inventory
         # Whoever was killed in the middle of a part has not come to its tags, which are written last.
@@ -290,7 +299,7 @@ class Interrupted(KeyboardInterrupt):
             read = int(taken.tags["digest"].notna().sum())
             super().__init__(f"{read:,} of {len(taken.tags):,} known tags were read; they are in .inventory.")
         else:
-            super().__init__(f"What was read is in {printable(taken.folder)}.")
+            super().__init__(f"What was read is in {shown(taken.folder)}.")
         self.files = None if isinstance(taken, Inventory) else taken
         self._inventory = taken if isinstance(taken, Inventory) else None
 

@@ -31,6 +31,7 @@ from regframe.cli.options import (
 from regframe.cli.output import FolderFormat, Format, Output
 from regframe.cli.sample import demo
 from regframe.errors import RegframeWarning
+from regframe.folder import shown
 
 app = typer.Typer(
     add_completion=False,
@@ -243,7 +244,7 @@ def inventory(
             taken.to_csv(folder)
     print_files(folder, file_format, rows, sys.stdout)
     if interrupted:
-        say(f"regframe: interrupted; what was read is in {output}. Go on with --resume {output}.")
+        say(f"regframe: interrupted; what was read is in {shown(folder)}. Go on with --resume {shown(folder)}.")
         raise typer.Exit(INTERRUPTED)
     end(taken.errors)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from regframe.folder import shown
 from regframe.frames import COUNT
 from regframe.inventory import iso_times
 from regframe.presentation import VENDOR, line, size_text, writer
@@ -149,7 +150,7 @@ def print_files(folder: Path | str, file_format: str, rows: Mapping[str, int], f
         names = [str(folder / name) for name in names]
         columns.append(Column("size", [human_size(_size(Path(name))) for name in names], is_number=True))
     else:
-        names = [f"{folder.rstrip('/')}/{name}" for name in names]
+        names = [f"{shown(folder).rstrip('/')}/{name}" for name in names]
     columns.insert(0, Column("file", [line(name) for name in names]))
     print_columns(columns, console_for(file))
 

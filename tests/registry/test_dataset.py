@@ -6,19 +6,21 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
 
 import regframe as rf
-from regframe.dataset import FileFormat, append_csv, begin, finish, write_part
+from regframe.dataset import FileFormat, InventoryFiles, append_csv, begin, finish, write_part
+from regframe.folder import shown
 from regframe.frames import SCHEMAS, Frames, frame
 from regframe.inventory import About, parquet
 from regframe.order import BELOW
-from tests.parts import RegistryServer
+from tests.parts import PASSWORD, RegistryServer
 
 pytest.importorskip("pyarrow")
 
@@ -200,3 +202,42 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(inventory: rf.Inventory
 def test_local_folders_need_no_fsspec() -> None:
     program = "import sys, regframe.dataset; sys.exit('fsspec' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_mistyped_bucket_is_not_made(inventory: rf.Inventory) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.get_filesystem_class("memory")
+
+    class Store(memory):  # type: ignore[misc]
+        """Buckets and keys, as S3 has them."""
+
+        protocol = "bucketstore"
+        root_marker = ""
+        store: ClassVar[dict[str, object]] = {}
+        pseudo_dirs: ClassVar[list[str]] = ["/mine"]
+
+        def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: object) -> None:
+            if "/" + path.strip("/").split("/")[0] not in self.pseudo_dirs:
+                raise FileNotFoundError(path)
+            super().pipe_file("/" + path.strip("/"), value, mode=mode)
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(path).removeprefix("bucketstore://").rstrip("/")
+
+    fsspec.register_implementation("bucketstore", Store, clobber=True)
+    with pytest.raises(rf.ConfigurationError, match="cannot be written to bucketstore://other/inventory"):
+        begin("bucketstore://other/inventory", "parquet", about(inventory))
+    assert Store.pseudo_dirs == ["/mine"]
+    begin("bucketstore://mine/inventory", "parquet", about(inventory))
+    assert "/mine/inventory/inventory.json" in Store.store
+
+
+def test_a_password_in_a_url_is_in_no_sentence() -> None:
+    pytest.importorskip("fsspec")
+    url = f"ftp://me:{PASSWORD}@127.0.0.1:1/a@b"
+    with pytest.raises(rf.ConfigurationError, match=r"ftp://127\.0\.0\.1:1/a@b cannot be used") as error:
+        rf.Inventory.read_parquet(url)
+    files = InventoryFiles(url, "parquet", "localhost", datetime.now(UTC), complete=True, covers="all", rows={})
+    assert PASSWORD not in f"{error.value} {files!r} {rf.Interrupted(files)}"
+    assert shown("/tmp/a@b") == "/tmp/a@b"
