@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from uuid import uuid4
 import pandas as pd
 from anyio.from_thread import start_blocking_portal
 
+from regframe.cluster import connected, explained, need_distributed
 from regframe.connection import Connection
 from regframe.dataset import begin, check_begun, finish, write_part
 from regframe.errors import (
@@ -31,7 +31,6 @@ from regframe.errors import (
     RateLimited,
     RegframeError,
     Unsupported,
-    printable,
 )
 from regframe.folder import is_url, open_folder, plain, shown
 from regframe.frames import SCHEMAS, Frames, frame, frames_of
@@ -124,7 +123,7 @@ def inventory(
     >>> rf.Inventory.read_parquet("inventory/")                                        # doctest: +SKIP
     >>> dask.dataframe.read_parquet("inventory/images.parquet")                        # doctest: +SKIP
     """
-    _need_distributed()
+    need_distributed()
     if retries < 0 or (tags_per_part is not None and tags_per_part < 1):
         raise ConfigurationError("retries is at least 0, and tags_per_part at least 1.")
     is_one = isinstance(targets, str | Registry)
@@ -138,7 +137,7 @@ def inventory(
         for registry in registries
     ]
     _check(scans)
-    with _connected(client) as cluster:
+    with connected(client) as cluster:
         with start_blocking_portal() as portal:
             portal.call(_read_lists, scans)
         _raise_if_nothing_was_read(scans)
@@ -182,6 +181,8 @@ class _Scan:
         self.waiting = deque(cut(self.chosen, self._lists, at_once=at_once, tags_per_part=tags_per_part))
         self.parts = len(self.waiting)
         begin(self.folder, "parquet", self._about(complete=False))
+        # For whoever reads it before its end, or when there was none.
+        write_part(self.folder, 0, self._frames_of_lists())
 
     def succeed(self, done: _Done) -> None:
         """Note what a part has written."""
@@ -203,10 +204,7 @@ class _Scan:
 
     def finish(self) -> None:
         """Write what belongs to no part, and say that all is there."""
-        counts = self._lists.repositories | {name: None for name in self._named if name not in self._lists.repositories}
-        first = [pattern.repository for pattern in self.chosen.patterns if pattern.repository in counts]
-        repositories = {name: counts[name] for name in [*first, *counts]}
-        self._write(0, frames_of(replace(self._lists, repositories=repositories, tags=[])))
+        self._write(0, self._frames_of_lists())
         finish(self.folder, self._about(complete=True))
 
     @property
@@ -221,6 +219,12 @@ class _Scan:
         counts = (self._rows[name] for name in SCHEMAS)
         started = self._lists.started
         return self.connection.name, shown(self.folder), started, self.parts, len(self.failures), *counts
+
+    def _frames_of_lists(self) -> Frames:
+        counts = self._lists.repositories | {name: None for name in self._named if name not in self._lists.repositories}
+        first = [pattern.repository for pattern in self.chosen.patterns if pattern.repository in counts]
+        repositories = {name: counts[name] for name in [*first, *counts]}
+        return frames_of(replace(self._lists, repositories=repositories, tags=[]))
 
     def _write(self, number: int, frames: Frames) -> None:
         check_begun(self.folder, self._lists.started)
@@ -332,24 +336,11 @@ def _run(scans: Sequence[_Scan], cluster: Client, retries: int) -> None:
             try:
                 scan.succeed(future.result())
             except Exception as error:
-                scan.fail(part, _explained(error))
+                scan.fail(part, explained(error))
             scan.shares.append(share)
             hand_over(scan)
     finally:
         cluster.cancel([future for future, *_ in under_way.values()])
-
-
-def _explained(error: Exception) -> RegframeError:
-    """Return why a part failed for good, as Dask has it."""
-    from distributed import KilledWorker
-
-    if isinstance(error, RegframeError):
-        return error
-    if isinstance(error, KilledWorker):
-        tries = error.allowed_failures + 1
-        died = "the worker that read it died" if tries == 1 else f"each of the {tries} workers that read it died"
-        return RegframeError(f"{died}; the logs of the cluster may say why.")
-    return RegframeError(f"the worker failed: {type(error).__name__}: {printable(str(error))}")
 
 
 def _check(scans: Sequence[_Scan]) -> None:
@@ -377,27 +368,3 @@ def _raise_if_nothing_was_read(scans: Sequence[_Scan]) -> None:
 
 def _file_name(registry: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", registry)
-
-
-@contextmanager
-def _connected(client: Client | None) -> Iterator[Client]:
-    """Yield the client that is meant, or one of a cluster that goes with the call."""
-    from distributed import Client
-
-    if client is None:
-        try:
-            client = Client.current()
-        except ValueError:
-            with Client(set_as_default=False) as own:
-                yield own
-            return
-    if client.asynchronous:
-        raise ConfigurationError("This Dask client is asynchronous, and the call blocks; give one that is not.")
-    yield client
-
-
-def _need_distributed() -> None:
-    try:
-        import distributed  # noqa: F401 -- an extra, so it is looked for where it is needed
-    except ImportError:
-        raise ConfigurationError("More than one machine needs Dask: pip install 'regframe[dask]'.") from None

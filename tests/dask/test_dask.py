@@ -178,6 +178,10 @@ def test_a_call_stops_when_another_has_begun_in_its_folder(client: Client, front
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(rf.dask.inventory, at(front), output=tmp_path, client=client, tags_per_part=4, retries=0)
         assert front.is_holding.wait(60)
+        # What is known by then can be read.
+        so_far = rf.Inventory.read_parquet(tmp_path)
+        assert not so_far.complete
+        assert so_far.repositories["repository"].tolist() == at(front).repositories()["repository"].tolist()
         begin(tmp_path, "parquet", About(front.address, datetime(2030, 1, 1, tzinfo=UTC)))
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
         front.release()

@@ -25,7 +25,7 @@ ROOMS = (
     ("analysis", "plot", "presentation"),
     ("changes",),
     ("demo",),
-    ("cli", "widgets", "dask"),
+    ("cli", "widgets", "cluster", "dask"),
 )
 PLACES = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 
