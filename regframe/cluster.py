@@ -21,12 +21,25 @@ def connected(client: Client | None) -> Iterator[Client]:
         try:
             client = Client.current()
         except ValueError:
-            with Client(set_as_default=False) as own:
+            with _own() as own:
                 yield own
             return
     if client.asynchronous:
         raise ConfigurationError("This Dask client is asynchronous, and the call blocks; give one that is not.")
     yield client
+
+
+def _own() -> Client:
+    from distributed import Client
+
+    try:
+        return Client(set_as_default=False)
+    except RuntimeError as error:
+        # Python's own explanation is in what the processes wrote.
+        raise ConfigurationError(
+            f"No cluster could be started on this machine: {error} In a script the call stands below "
+            '“if __name__ == "__main__":”, as its workers import it.'
+        ) from None
 
 
 def need_distributed() -> None:

@@ -108,7 +108,7 @@ def check(folder: str | Path, file_format: str) -> None:
         If the folder cannot be written, there is no such format, or pyarrow or fsspec is missing.
     """
     if file_format not in ("csv", "parquet"):
-        raise ConfigurationError(f"The format is “csv” or “parquet”, not “{printable(file_format)}”.")
+        raise ConfigurationError(f"The format is “csv” or “parquet”, not “{printable(str(file_format))}”.")
     if file_format == "parquet":
         need_pyarrow()
     elif is_url(folder):

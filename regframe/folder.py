@@ -105,9 +105,20 @@ def is_url(folder: str | Path) -> bool:
 
 
 def plain(folder: str | Path) -> str:
-    """Return a folder as all readers and writers of files take it: a URL without a slash at its end, or a path."""
-    # Path.expanduser raises where there is no such user.
-    return str(folder).rstrip("/") if is_url(folder) else os.path.expanduser(folder)  # noqa: PTH111
+    """Return a folder as all readers and writers of files take it: a URL without a slash at its end, or a path.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is a URL of nothing.
+    """
+    if not is_url(folder):
+        # Path.expanduser raises where there is no such user.
+        return os.path.expanduser(folder) or "."  # noqa: PTH111
+    url = str(folder).rstrip("/")
+    if not is_url(url):
+        raise ConfigurationError(f"{printable(str(folder))} names no folder.")
+    return url
 
 
 def shown(folder: str | Path) -> str:

@@ -296,6 +296,25 @@ def test_nothing_at_all_is_an_error(client: Client, front: Front, tmp_path: Path
         rf.dask.inventory(front.address, output=tmp_path / "file", client=client)
 
 
+def test_a_script_that_its_workers_cannot_import_is_told(
+    tmp_path: Path, registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoClient:
+        """What Dask does then, after some minutes."""
+
+        def __init__(self, **options: Any) -> None:
+            raise RuntimeError("Nanny failed to start.")
+
+        @classmethod
+        def current(cls) -> None:
+            raise ValueError
+
+    monkeypatch.setattr("distributed.Client", NoClient)
+    with pytest.raises(rf.ConfigurationError, match=r"Nanny failed to start\. In a script the call stands below"):
+        rf.dask.inventory(registry.address, output=tmp_path / "inventory")
+    assert not (tmp_path / "inventory").exists()
+
+
 def test_without_dask_it_says_what_to_install() -> None:
     program = """
 import sys

@@ -189,6 +189,8 @@ def test_a_url_is_written_and_read(inventory: rf.Inventory, tmp_path: Path) -> N
         inventory.to_csv(url)
     with pytest.raises(rf.ConfigurationError, match="to a folder on this machine"):
         begin(url, "csv", about(inventory))
+    with pytest.raises(rf.ConfigurationError, match="file:// names no folder"):
+        begin("file://", "parquet", about(inventory))
     with pytest.raises(rf.ConfigurationError, match="cannot be used"):
         begin("nowhere://folder", "parquet", about(inventory))
 

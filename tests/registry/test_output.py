@@ -133,6 +133,12 @@ def test_a_home_folder_is_meant_by_its_sign(
     assert_same(read(tmp_path / "again"), expected)
 
 
+def test_no_folder_is_this_folder(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    registry_at(front).inventory("app", output="")
+    assert len(rf.Inventory.read_parquet(tmp_path).images)
+
+
 def test_images_named_by_digest_are_read_back_when_it_was_interrupted(front: Front, tmp_path: Path) -> None:
     registry = registry_at(front)
     digest = registry.images("app")["digest"].iloc[0]
