@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 
-from regframe.changes.plan import UNREAD, Holding, Step, moved, still_needed
+from regframe.changes.plan import UNREAD, Holding, Step, moved, named_and_stays, still_needed
 from regframe.errors import CredentialsRefused, NotFound, RegframeError, Unsupported
 from regframe.sources.registry import RegistrySource
 from regframe.sources.writing import RegistryWriter
@@ -69,9 +69,10 @@ async def _delete_manifest(step: Step, holding: Holding, writer: RegistryWriter)
         step.end("left", UNREAD)
         return
     # A tag that was to go and is still there goes on needing what it leads to.
-    if step.digest in holding.reached(holding.tags.values()):
-        step.shared_with = tuple(tag for tag, digest in holding.tags.items() if digest == step.digest)
-        step.named_by = holding.namers(step.digest, holding.tags.values())
+    if needing := holding.tags_leading_to(step.digest):
+        step.shared_with = tuple(tag for tag, digest in needing.items() if digest == step.digest)
+        reached = holding.reached(needing.values())
+        step.named_by = tuple(index for index in holding.above.get(step.digest, ()) if index in reached)
         step.end("left", still_needed(step))
         return
     try:
@@ -102,6 +103,14 @@ async def _delete_tag(
         # What it leads to now was not read.
         holding.tags[tag], holding.is_whole = now, False
         return
+    if step.by == "digest":
+        # A tag that was to go before, and is still there, may need it.
+        if not holding.is_whole:
+            step.end("left", UNREAD)
+            return
+        if named := [one for one, root in holding.tags_leading_to(step.digest).items() if root != step.digest]:
+            step.end("left", named_and_stays(named))
+            return
     try:
         await writer.delete_manifest(step.repository, tag if step.by == "tag" else step.digest)
     except NotFound:

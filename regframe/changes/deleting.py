@@ -56,14 +56,16 @@ def holdings_of(records: Records) -> dict[str, Holding]:
         for digest, document in records.manifests.items()
         if isinstance(document, Index)
     }
-    named = {digest for digests in below.values() for digest in digests}
-    holdings = {repository: Holding({}, below) for repository in records.repositories}
+    above: dict[str, tuple[str, ...]] = {}
+    for index, digests in below.items():
+        above |= {digest: (*above.get(digest, ()), index) for digest in digests}
+    holdings = {repository: Holding({}, below, above) for repository in records.repositories}
     for tag in records.tags:
-        holding = holdings.setdefault(tag.repository, Holding({}, below))
+        holding = holdings.setdefault(tag.repository, Holding({}, below, above))
         if tag.tag and tag.digest:
             holding.tags[tag.tag] = tag.digest
         if tag.digest and any(
-            digest in named and not isinstance(error, NotFound) for digest, error in records.missing(tag.digest)
+            digest in above and not isinstance(error, NotFound) for digest, error in records.missing(tag.digest)
         ):
             holding.is_whole = False
     for failure in records.failures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,8 @@ class Holding:
         The digest that each tag points to.
     below : mapping of str to tuple of str
         The manifests that each index names.
+    above : mapping of str to tuple of str
+        The indexes that name each manifest.
     by_tag : bool
         Whether the registry deletes a tag without its manifest.
     is_whole : bool
@@ -29,6 +31,7 @@ class Holding:
 
     tags: dict[str, str]
     below: Mapping[str, tuple[str, ...]]
+    above: Mapping[str, tuple[str, ...]]
     by_tag: bool = False
     is_whole: bool = True
 
@@ -47,9 +50,20 @@ class Holding:
                 waiting += [(child, False) for child in self.below.get(digest, ())]
         return dict.fromkeys(reversed(finished))
 
-    def namers(self, digest: str, roots: Iterable[str]) -> tuple[str, ...]:
-        """Return the indexes, among those that some digests lead to, that name a manifest."""
-        return tuple(one for one in self.reached(roots) if digest in self.below.get(one, ()))
+    def leading_to(self, digest: str) -> set[str]:
+        """Return a digest and all indexes that lead to it."""
+        found = {digest}
+        waiting = [digest]
+        while waiting:
+            new = [index for index in self.above.get(waiting.pop(), ()) if index not in found]
+            found.update(new)
+            waiting += new
+        return found
+
+    def tags_leading_to(self, digest: str) -> dict[str, str]:
+        """Return the tags that a manifest is needed by, with what they point to."""
+        roots = self.leading_to(digest)
+        return {tag: root for tag, root in self.tags.items() if root in roots}
 
 
 @dataclass
@@ -95,16 +109,23 @@ def planned(repository: str, holding: Holding, wanted: Wanted, *, even_if_moved:
     Tags come first, then manifests that nothing names any more, each after the indexes that name it.
     """
     steps = [_tag_step(repository, holding, tag, digest, even_if_moved) for tag, digest in wanted.tags.items()]
+    # By its digest, what an index names would go before the index if its tag came first.
+    order = {digest: place for place, digest in enumerate(holding.reached(step.digest for step in steps if step.digest))}
+    steps.sort(key=lambda step: order.get(step.digest or "", len(order)))
     going = {step.tag: step for step in steps if step.outcome == "would go"}
-    while left := [step for step in going.values() if _is_kept(step, holding, going)]:
-        for step in left:
-            del going[step.tag]
-    staying = [digest for tag, digest in holding.tags.items() if tag not in going]
+    staying = {tag: digest for tag, digest in holding.tags.items() if tag not in going}
+    needed = holding.reached(staying.values())
+    tags_of: dict[str, list[str]] = {}
+    for tag, digest in holding.tags.items():
+        tags_of.setdefault(digest, []).append(tag)
     for step in steps:
         if step.digest:
-            step.shared_with = _others(step, holding)
-            step.named_by = holding.namers(step.digest, staying)
-    needed = holding.reached(staying)
+            step.shared_with = tuple(tag for tag in tags_of.get(step.digest, ()) if tag != step.tag)
+            step.named_by = tuple(index for index in holding.above.get(step.digest, ()) if index in needed)
+    # What is left needs nothing that is not needed already.
+    for step in [step for step in going.values() if step.digest in needed and not holding.by_tag]:
+        _leave(step, holding, staying, tags_of)
+        del going[step.tag]
     targets = [step.digest for step in going.values() if step.digest]
     gone_with_tag = set() if holding.by_tag else set(targets)
     for digest in holding.reached([*targets, *wanted.manifests]):
@@ -112,8 +133,9 @@ def planned(repository: str, holding: Holding, wanted: Wanted, *, even_if_moved:
         may_go = wanted.only is None or digest in wanted.only or is_asked_for
         if digest in gone_with_tag or not may_go or (digest in needed and not is_asked_for):
             continue
-        step = Step(repository, None, digest, "digest", named_by=holding.namers(digest, staying))
-        step.shared_with = tuple(tag for tag, one in holding.tags.items() if one == digest and tag not in going)
+        step = Step(repository, None, digest, "digest")
+        step.shared_with = tuple(tag for tag in tags_of.get(digest, ()) if tag not in going)
+        step.named_by = tuple(index for index in holding.above.get(digest, ()) if index in needed)
         if not holding.is_whole:
             step.end("left", UNREAD)
         elif digest in needed:
@@ -141,22 +163,19 @@ def _tag_step(repository: str, holding: Holding, tag: str, expected: str | None,
     return step
 
 
-def _is_kept(step: Step, holding: Holding, going: Mapping[str | None, Step]) -> bool:
-    """Return whether a tag stays after all, since deleting its digest would take from a tag that stays."""
-    if holding.by_tag or step.digest is None:
-        return False
-    staying = {tag: digest for tag, digest in holding.tags.items() if tag not in going}
-    sharing = tuple(tag for tag, digest in staying.items() if digest == step.digest)
-    if sharing:
+def _leave(step: Step, holding: Holding, staying: Mapping[str, str], tags_of: Mapping[str, Sequence[str]]) -> None:
+    """Note why deleting a tag by its digest would take something from a tag that stays."""
+    assert step.digest is not None
+    if sharing := [tag for tag in step.shared_with if tag in staying]:
         step.end("left", f"left: the registry deletes by digest, and {_listed(sharing)} has the same and stays")
-    elif namers := holding.namers(step.digest, staying.values()):
-        named = tuple(tag for tag, digest in staying.items() if set(namers) & set(holding.reached([digest])))
-        step.end("left", f"left: the registry deletes by digest, and the index of {_listed(named)} names it and stays")
-    return step.outcome == "left"
+    else:
+        named = [tag for index in holding.leading_to(step.digest) for tag in tags_of.get(index, ()) if tag in staying]
+        step.end("left", named_and_stays(named))
 
 
-def _others(step: Step, holding: Holding) -> tuple[str, ...]:
-    return tuple(tag for tag, digest in holding.tags.items() if digest == step.digest and tag != step.tag)
+def named_and_stays(tags: Iterable[str]) -> str:
+    """Return why a tag is left whose digest is in the index of others."""
+    return f"left: the registry deletes by digest, and the index of {_listed(tags)} names it and stays"
 
 
 def moved(digest: str) -> str:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.parts.certificates import Certificate
 
@@ -57,6 +57,8 @@ class Front(ThreadingHTTPServer):
         Headers that are left out of requests and of the registry's answers, in lower case.
     added : dict of str to str
         Headers that are added to them.
+    before_first : dict of str to callable
+        What is done just before the first request is passed on that a regular expression finds.
     """
 
     daemon_threads = True
@@ -74,6 +76,7 @@ class Front(ThreadingHTTPServer):
         self.is_holding = threading.Event()
         self.left_out: set[str] = set()
         self.added: dict[str, str] = {}
+        self.before_first: dict[str, Callable[[], None]] = {}
         self.is_gone = False
         self.most_under_way = 0
         self._under_way = 0
@@ -121,6 +124,8 @@ class Front(ThreadingHTTPServer):
         """Count a request, hold it if it is to be held, and return the status that refuses it, if one does."""
         with self._lock:
             self.requests[request] += 1
+            for pattern in [pattern for pattern in self.before_first if re.search(pattern, request)]:
+                self.before_first.pop(pattern)()
             is_held = self.held is not None and re.search(self.held, request) is not None
             if is_held and self.held_after > 0:
                 self.held_after -= 1

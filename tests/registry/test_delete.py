@@ -82,6 +82,28 @@ def test_the_images_of_a_deleted_index_go_after_it(filled: RegistryServer) -> No
     skopeo(filled, "inspect", "app:1.0")
 
 
+def test_an_image_goes_after_the_index_that_names_it(filled: RegistryServer) -> None:
+    with pushing(filled, "app") as push:
+        image = push.image("a", layers=7)
+        index = push.index([image], "z")
+    with start_front(filled) as front:
+        front.refused[f"DELETE .*{index['digest']}"] = 409
+        done = connect(front.address).delete(["app:a", "app:z"], dry_run=False)
+    assert outcomes(done) == {"z": "failed", "a": "left"}
+    assert "the index of z" in done.set_index("tag").loc["a", "reason"]
+    skopeo(filled, "inspect", "app:z")
+
+
+def test_a_tag_that_moves_at_the_last_moment_keeps_what_it_names_then(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    with pushing(filled, "app") as push, start_front(filled) as front:
+        image = push.image("last", layers=7)
+        front.before_first["DELETE "] = lambda: push.index([image], "first") and None
+        done = connect(front.address).delete(["app:first", "app:last"], dry_run=False)
+    assert outcomes(done) == {"first": "left", "last": "left"}
+    assert image["digest"] in set(registry.images("app:first")["digest"])
+
+
 def test_skopeo_deletes_first(filled: RegistryServer) -> None:
     registry = connect(filled.address)
     images = registry.images("app:first")
