@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -352,6 +352,30 @@ def read_frame(path: Path, name: str) -> pd.DataFrame:
         if column in frame and dtype in {TEXT, CATEGORY}:
             frame[column] = frame[column].str.removeprefix(_ESCAPE)
     return conformed(frame, name)
+
+
+def read_edited(path: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Read some columns of text of a frame that :func:`write_csv` wrote and a spreadsheet may have saved since.
+
+    The order of columns, other columns, a byte order mark, the ends of lines and semicolons do not matter.
+
+    Raises
+    ------
+    InvalidDocument
+        If it lacks one of the columns, or is no CSV.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+        separator = ";" if ";" in first and "," not in first else ","
+        frame: pd.DataFrame = pd.read_csv(
+            path, sep=separator, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        )
+    except ValueError as error:
+        raise InvalidDocument(f"{path} is no CSV of {name}: {printable(str(error))}.") from None
+    if lacking := [column for column in columns if column not in frame]:
+        raise InvalidDocument(f"{path} lacks columns of {name}: {', '.join(lacking)}.")
+    return pd.DataFrame({column: frame[column].str.removeprefix(_ESCAPE) for column in columns})
 
 
 def parquet(rows: pd.DataFrame, name: str) -> bytes:

@@ -58,7 +58,8 @@ class Writer(Reader):
         ----------
         selection : Selection
             As for :meth:`images`, but not ``None``. A row of a frame stands for its tag with all platforms, and is
-            deleted only while the tag still has the row's digest (``index_digest`` or ``digest``). A frame that this
+            deleted only while the tag still has the row's digest (``index_digest`` or ``digest``; of frames of layers,
+            steps and settings, which have the digest of an image, while it still leads there). A frame that this
             method returned is a plan: its rows that ``would go`` are what goes.
         dry_run : bool
             Whether to return the plan and delete nothing.
@@ -79,9 +80,9 @@ class Writer(Reader):
         Raises
         ------
         InvalidReference
-            If there is no selection, or it is none.
+            If there is no selection, or it is none, or rows of a frame have lost the tag and the digest they named.
         Unsupported
-            If the registry does not allow deleting; nothing was tried then. With ``dry_run`` the plan says so.
+            If it is no registry, or does not allow deleting; nothing was tried then. With ``dry_run`` the plan says so.
         CredentialsRefused
             If this user may not delete; as above.
 
@@ -96,6 +97,8 @@ class Writer(Reader):
         from regframe.changes.carrying_out import carry_out
         from regframe.changes.plan import planned
 
+        # Nothing else than False is taken for it.
+        dry_run = dry_run is not False
         patterns = deleting.patterns_of(selection, self._connection.pattern)
         async with self._connection.opened() as (_, documents):
             records = await self._all_of(deleting.read_for(patterns), documents)
@@ -106,6 +109,7 @@ class Writer(Reader):
         if not wanted and not (isinstance(selection, pd.DataFrame) and selection.empty):
             self._raise_first()
         async with self._connection.changing() as (source, writer):
+            wanted = {name: own for name, own in wanted.items() if own.tags or own.manifests}
             permissions = {repository: await writer.permission(repository) for repository in wanted}
             for repository, permission in permissions.items():
                 holdings[repository].by_tag = permission.by_tag
@@ -123,7 +127,7 @@ class Writer(Reader):
                 await carry_out(steps, holdings, source, writer, self._stopped.is_set, even_if_moved=even_if_moved)
         if self._warns:
             self._warn(stacklevel=3)
-        return deleting.deletions(steps, sizes, records, permissions)
+        return deleting.with_rest(deleting.deletions(steps, sizes, records, permissions), selection)
 
     async def delete_blob(self, repository: str, digest: str, dry_run: bool = True) -> pd.DataFrame:
         """Return what deleting a blob would do or, with ``dry_run=False``, do it.
@@ -154,6 +158,7 @@ class Writer(Reader):
         from regframe.changes import deleting
         from regframe.changes.plan import Step
 
+        dry_run = dry_run is not False
         _check(repository, digest=digest)
         async with self._connection.opened() as (_, documents):
             records = await self._all_of([Pattern(repository)], documents)

@@ -14,6 +14,7 @@ from regframe.changes.plan import Holding, Step, Wanted
 from regframe.errors import InvalidReference, NotFound, RegframeError
 from regframe.frames import Frames, frame
 from regframe.oci.manifest import Index
+from regframe.order import place
 from regframe.records import Records
 from regframe.reference import Pattern
 from regframe.selection import Selection, choose
@@ -33,10 +34,20 @@ def patterns_of(selection: Selection, read: Callable[[str], Pattern]) -> tuple[P
     if isinstance(selection, pd.DataFrame):
         if "outcome" in selection:
             selection = selection[selection["outcome"] == "would go"]
+        _refuse_vague(selection)
         if "aliases" in selection and "tag" in selection:
             others = selection.assign(tag=selection["aliases"].str.split(", ")).explode("tag")
             selection = pd.concat([selection, others[others["tag"].notna()]], ignore_index=True)
     return choose(selection, read, None).patterns
+
+
+def _refuse_vague(frame: pd.DataFrame) -> None:
+    """Refuse rows that have lost what they named, and would stand for a tag whatever it is, or for a repository."""
+    columns = ["digest"] if "outcome" in frame else ["tag", "digest", "index_digest"]
+    is_vague = frame.reindex(columns=columns).isna().all(axis=1)
+    if ("outcome" in frame or "tag" in frame) and is_vague.any():
+        lost = "digest" if "outcome" in frame else "tag or digest"
+        raise InvalidReference(f"{int(is_vague.sum()):,} of the frame's rows have no {lost}; nothing is deleted.")
 
 
 def read_for(patterns: Iterable[Pattern]) -> list[Pattern]:
@@ -60,7 +71,8 @@ def holdings_of(records: Records) -> dict[str, Holding]:
     for index, digests in below.items():
         above |= {digest: (*above.get(digest, ()), index) for digest in digests}
     holdings = {repository: Holding({}, below, above) for repository in records.repositories}
-    for tag in records.tags:
+    order = {repository: number for number, repository in enumerate(holdings)}
+    for tag in sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest)):
         holding = holdings.setdefault(tag.repository, Holding({}, below, above))
         if tag.tag and tag.digest:
             holding.tags[tag.tag] = tag.digest
@@ -69,7 +81,9 @@ def holdings_of(records: Records) -> dict[str, Holding]:
         ):
             holding.is_whole = False
     for failure in records.failures:
-        if failure.repository in holdings and not (failure.digest and not failure.tag):
+        # A tag that leads to nothing needs nothing.
+        is_gone = (failure.digest and not failure.tag) or (failure.tag and isinstance(failure.error, NotFound))
+        if failure.repository in holdings and not is_gone:
             holdings[failure.repository].is_whole = False
     return holdings
 
@@ -77,15 +91,23 @@ def holdings_of(records: Records) -> dict[str, Holding]:
 def wanted_of(patterns: Iterable[Pattern], selection: Selection, holdings: Mapping[str, Holding]) -> dict[str, Wanted]:
     """Return what is to go from each repository."""
     wanted: dict[str, Wanted] = {}
+    # Frames of layers, steps and settings have the digest of an image, of which the tag may be the index.
+    has_images = isinstance(selection, pd.DataFrame) and "platform" in selection and "index_digest" not in selection
     for pattern in patterns:
-        for repository in [name for name in holdings if pattern.matches_repository(name)]:
-            own = wanted.setdefault(repository, Wanted())
+        named = [pattern.repository] if pattern.names_repository else holdings
+        for repository in [name for name in named if name in holdings and pattern.matches_repository(name)]:
+            own, tags = wanted.setdefault(repository, Wanted()), holdings[repository].tags
             if pattern.digest and not pattern.tag:
                 own.manifests[pattern.digest] = None
             elif pattern.tag and pattern.names_tag:
-                own.tags[pattern.tag] = pattern.digest
+                actual, digest = tags.get(pattern.tag), pattern.digest
+                if has_images and actual and digest in holdings[repository].reached([actual]):
+                    digest = actual
+                # Of several rows for a tag, one that it has moved away from counts.
+                if own.tags.get(pattern.tag) in {None, actual}:
+                    own.tags[pattern.tag] = digest
             else:
-                own.tags.update({tag: None for tag in holdings[repository].tags if pattern.matches_tag(tag)})
+                own.tags.update({tag: own.tags.get(tag) for tag in tags if pattern.matches_tag(tag)})
     if isinstance(selection, pd.DataFrame) and "outcome" in selection:
         # A manifest that somebody took out of a plan is not to go.
         for own in wanted.values():
@@ -133,6 +155,16 @@ def deletions(
 ) -> pd.DataFrame:
     """Return the frame of a plan, or of what became of it."""
     return frame("deletions", [_row(step, size, records, permissions) for step, size in zip(steps, sizes, strict=True)])
+
+
+def with_rest(done: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Return what became of a plan with those of its rows that were not to go, as they were."""
+    if not isinstance(selection, pd.DataFrame) or "outcome" not in selection:
+        return done
+    rest = selection[selection["outcome"] != "would go"].reindex(columns=done.columns)
+    # Of a plan that somebody has edited, what is no text may be anything.
+    rows = pd.concat([done.astype(object), rest.assign(freed=None, allowed=None).astype(object)])
+    return frame("deletions", rows.where(rows.notna(), None).itertuples(index=False, name=None))
 
 
 def _row(step: Step, size: int | None, records: Records, permissions: Mapping[str, Permission]) -> tuple[Any, ...]:

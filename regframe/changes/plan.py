@@ -110,7 +110,8 @@ def planned(repository: str, holding: Holding, wanted: Wanted, *, even_if_moved:
     """
     steps = [_tag_step(repository, holding, tag, digest, even_if_moved) for tag, digest in wanted.tags.items()]
     # By its digest, what an index names would go before the index if its tag came first.
-    order = {digest: place for place, digest in enumerate(holding.reached(step.digest for step in steps if step.digest))}
+    named = holding.reached(step.digest for step in steps if step.digest)
+    order = {digest: place for place, digest in enumerate(named)}
     steps.sort(key=lambda step: order.get(step.digest or "", len(order)))
     going = {step.tag: step for step in steps if step.outcome == "would go"}
     staying = {tag: digest for tag, digest in holding.tags.items() if tag not in going}

@@ -92,15 +92,19 @@ def _give_up_output() -> None:
 
 def end(errors: pd.DataFrame) -> None:
     """End a command that has read what could be read: with the number of errors and the first of them, if any."""
-    if errors.empty:
-        return
+    if not errors.empty:
+        report(errors)
+        raise typer.Exit(INCOMPLETE)
+
+
+def report(errors: pd.DataFrame) -> None:
+    """Say how many errors there are, and the first of them."""
     things = "1 thing" if len(errors) == 1 else f"{len(errors):,} things"
     say(f"regframe: {things} could not be read:")
     for sentence in errors["message"].drop_duplicates().head(_SENTENCES_SHOWN):
         say(f"  {sentence}")
     if (more := errors["message"].nunique() - _SENTENCES_SHOWN) > 0:
         say(f"  and {more:,} more; “regframe inventory” writes all of them to errors.csv.")
-    raise typer.Exit(INCOMPLETE)
 
 
 def _refuse_password(value: str | None) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import subprocess
+import termios
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,6 +14,7 @@ import pytest
 
 import regframe as rf
 from regframe import demo
+from tests.cli.conftest import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,10 +53,66 @@ def test_a_plan_that_was_edited_is_what_goes(call: Call, writable: demo.SampleRe
     assert tags(writable) == before
     plan = pd.read_csv(file, dtype="str")
     kept = sorted(before)[0]
-    plan[plan["tag"] != kept].to_csv(file, index=False)
+    # As a spreadsheet may save it.
+    edited = plan[plan["tag"] != kept].iloc[::-1, ::-1].assign(note="looked over")
+    edited.to_csv(file, index=False, sep=";", lineterminator="\r\n", encoding="utf-8-sig")
     ended = call("delete", writable.address, "--from", str(file), "--yes", "--no-progress")
     assert ended.status == 0, ended.said
     assert tags(writable) == {kept}
+
+
+def test_a_plan_that_lost_its_digests_deletes_nothing(
+    call: Call, writable: demo.SampleRegistry, tmp_path: Path
+) -> None:
+    before, file = tags(writable), tmp_path / "plan.csv"
+    call("delete", writable.address, "hello-world", "--output", str(file), "--no-progress")
+    pd.read_csv(file, dtype="str").assign(digest=None).to_csv(file, index=False)
+    ended = call("delete", writable.address, "--from", str(file), "--yes", "--no-progress")
+    assert ended.status == 1
+    assert "no digest" in ended.said
+    assert tags(writable) == before
+
+
+def test_what_a_program_reads_is_one_frame(call: Call, writable: demo.SampleRegistry) -> None:
+    ended = call("delete", writable.address, "hello-world:l*", "nosuch:1", "--yes", "--no-progress", "-f", "json")
+    assert ended.status == 3
+    assert "nosuch" in ended.said
+    assert {row["outcome"] for row in json.loads(ended.output)} <= {"deleted", "left"}
+
+
+def test_a_tag_that_was_left_is_no_success(call: Call, writable: demo.SampleRegistry, tmp_path: Path) -> None:
+    file = tmp_path / "plan.csv"
+    call("delete", writable.address, "hello-world:linux", "--output", str(file), "--no-progress")
+    other = f"sha256:{'1' * 64}"
+    pd.read_csv(file, dtype="str").iloc[:1].assign(digest=other).to_csv(file, index=False)
+    ended = call("delete", writable.address, "--from", str(file), "--yes", "--no-progress")
+    assert "linux" in tags(writable)
+    assert ended.status == 3
+    assert "moved" in ended.said
+
+
+@pytest.mark.parametrize(("answer", "goes"), [("y", True), ("n", False), ("\x03", False), ("\x04", False)])
+def test_a_terminal_is_asked(writable: demo.SampleRegistry, answer: str, goes: bool) -> None:
+    before = tags(writable)
+    ours, theirs = os.openpty()
+    words = [*COMMAND, "delete", writable.address, "hello-world:linux", "--no-progress"]
+    # Standard output goes elsewhere: what is asked about is seen all the same.
+    with subprocess.Popen(
+        words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        seen = b""
+        while b"Delete these?" not in seen:
+            seen += os.read(ours, 1000)
+        os.write(ours, f"{answer}\n".encode() if answer.isalpha() else answer.encode())
+        output = process.communicate(timeout=60)[0]
+    os.close(ours)
+    assert b"would go" in seen
+    assert process.returncode == (130 if answer == "\x03" else 0)
+    assert ("linux" not in tags(writable)) == goes
+    assert output.startswith(b"repository,") == goes
+    assert goes or tags(writable) == before
 
 
 def test_a_file_that_is_no_plan_is_said_to_be_none(call: Call, writable: demo.SampleRegistry, tmp_path: Path) -> None:
