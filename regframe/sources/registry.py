@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
 import msgspec
 
@@ -342,7 +343,7 @@ class RegistrySource:
         scope: str,
         headers: dict[str, str] | None = None,
         limit: int = DOCUMENT_LIMIT,
-        method: str = "GET",
+        method: Literal["GET", "HEAD"] = "GET",
     ) -> Answer:
         """Return the answer to a request, after logging in as far as the registry wants it.
 

@@ -11,6 +11,7 @@ import ssl
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -137,7 +138,13 @@ class Transport:
         return not self._base.startswith("http:")
 
     async def get(
-        self, url: str, headers: dict[str, str], limit: int, authorization: str | None = None, *, method: str = "GET"
+        self,
+        url: str,
+        headers: dict[str, str],
+        limit: int,
+        authorization: str | None = None,
+        *,
+        method: Literal["GET", "HEAD"] = "GET",
     ) -> Answer:
         """Return the whole answer to a GET (or a HEAD) of a path of the registry, or of an absolute URL.
 
@@ -198,14 +205,14 @@ class Transport:
         """Return the answer of a token server to a form (the only POST that reading needs)."""
         return await self._send(None, "POST", Address.of(url), {}, limit, form)
 
-    async def _get(self, method: str, url: str, headers: dict[str, str], limit: int) -> Answer:
+    async def _get(self, method: Literal["GET", "HEAD"], url: str, headers: dict[str, str], limit: int) -> Answer:
         if not self._base:
             async with self._finding_base:
                 if not self._base:
                     return await self._first(method, url, headers, limit)
         return await self._send(self._retry, method, _absolute(self._base, url), headers, limit)
 
-    async def _first(self, method: str, url: str, headers: dict[str, str], limit: int) -> Answer:
+    async def _first(self, method: Literal["GET", "HEAD"], url: str, headers: dict[str, str], limit: int) -> Answer:
         """Find out how the registry is spoken to; what is wrong with a name or a port is said at once."""
         schemes = ["http"] if self._plain_http else ["https"]
         if self._may_fall_back:

@@ -14,7 +14,9 @@ import pytest
 
 import regframe as rf
 from regframe import demo
+from regframe.cli import app
 from tests.cli.conftest import COMMAND
+from tests.parts import start_front
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,3 +124,23 @@ def test_a_file_that_is_no_plan_is_said_to_be_none(call: Call, writable: demo.Sa
     assert ended.status == 1
     assert "columns" in ended.said
     assert call("delete", writable.address, "--from", str(tmp_path / "none.csv")).status == 1
+
+
+def test_no_other_command_asks_for_a_change(call: Call, writable: demo.SampleRegistry, tmp_path: Path) -> None:
+    more: dict[str, list[str]] = {
+        "reclaimable": ["--delete", "hello-world:linux"],
+        "diff": [writable.address + "/hello-world:linux"],
+        "drift": [writable.address + "/hello-world"],
+        "compare": [writable.address + "/hello-world"],
+        "pulled": ["--local", f"oci:{tmp_path}"],
+        "inventory": ["--output", str(tmp_path / "inventory")],
+    }
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    with start_front(writable) as front:
+        for name in sorted(names - {"delete", "demo"}):
+            image = ":linux" if name in {"diff", "inspect", "manifest", "referrers"} else ""
+            target, before = f"{front.address}/hello-world{image}", front.requests.total()
+            ended = call(name, target, *more.get(name, []), "--no-progress")
+            assert ended.status in {0, 1, 3}, (name, ended.said)
+            assert front.requests.total() > before or name == "pulled", (name, ended.said)
+        assert {request.partition(" ")[0] for request in front.requests} <= {"GET", "HEAD"}

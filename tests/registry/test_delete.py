@@ -126,6 +126,43 @@ def test_a_tag_that_moved_since_is_left_unless_told(filled: RegistryServer) -> N
     assert "first" not in tags(filled)
 
 
+def test_a_tag_that_leads_to_nothing_holds_nothing_up(filled: RegistryServer) -> None:
+    with start_front(filled) as front:
+        front.refused["(GET|HEAD) .*/manifests/alias$"] = 404
+        with pytest.warns(rf.RegframeWarning):
+            assert outcomes(connect(front.address).delete("app:first")) == {"first": "would go"}
+        front.refused["(GET|HEAD) .*/manifests/alias$"] = 403
+        with pytest.warns(rf.RegframeWarning):
+            assert outcomes(connect(front.address).delete("app:first")) == {"first": "left"}
+
+
+def test_a_frame_of_layers_says_which_tags_go(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    layers = registry.layers("app:second")
+    assert outcomes(registry.delete(layers)) == {"second": "would go"}
+    other = layers.assign(digest=registry.images("app:1.0")["digest"].item())
+    assert outcomes(registry.delete(pd.concat([layers, other]))) == {"second": "left"}
+
+
+def test_a_row_that_lost_its_tag_is_no_repository(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    with pytest.raises(rf.InvalidReference, match="no tag or digest"):
+        registry.delete(registry.images("app").assign(tag=None, digest=None, index_digest=None))
+    with pytest.raises(rf.InvalidReference, match="no digest"):
+        registry.delete(registry.delete("app").assign(digest=None), dry_run=False)
+
+
+def test_only_false_deletes_and_a_plan_comes_back_whole(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    plan = registry.delete(["app:first", "app:old"])
+    for dry_run in (None, 0, "no"):
+        assert "deleted" not in set(registry.delete(plan, dry_run))  # type: ignore[arg-type]
+        assert "first" in tags(filled)
+    done = registry.delete(plan, dry_run=False)
+    assert outcomes(done) == {"first": "deleted", "old": "left"}
+    assert done.dtypes.astype("str").to_dict() == plan.dtypes.astype("str").to_dict()
+
+
 def test_deleting_that_is_switched_off_is_said_before_anything_is_tried(tmp_path: Path) -> None:
     with start_registry(tmp_path) as server:
         fill(server)
@@ -230,7 +267,7 @@ def test_no_reading_call_asks_for_a_change(filled: RegistryServer, tmp_path: Pat
         registry.tags("app", resolve=True)
         registry.layers(uncompressed=True)
         registry.inventory(output=tmp_path / "inventory")
-        rf.compare(registry, layout)
+        rf.compare(registry, rf.Registry(layout, progress=False))
         explorer = rf.explore(rf.Registry(front.address, progress=False))
         explorer.repository_picker.wait()
         explorer.repository_picker.value = "app"
