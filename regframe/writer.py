@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
-from regframe.errors import InvalidReference, NotFound, Unsupported, printable
+from regframe.errors import InvalidReference, NotFound, RegframeError, Unsupported, printable
 from regframe.frames import Frames, frame, frames_of
+from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import digest_of, is_verifiable, verify
 from regframe.oci.manifest import parse_manifest
 from regframe.reader import Reader
-from regframe.records import Records
+from regframe.records import Failure, Records
 from regframe.reference import Pattern, is_digest, is_repository, is_tag
 from regframe.scan import Scan
 from regframe.selection import Selection, choose
@@ -162,13 +163,17 @@ class Writer(Reader):
         _check(repository, digest=digest)
         async with self._connection.opened() as (_, documents):
             records = await self._all_of([Pattern(repository)], documents)
+        # What has no tags may be no repository to the registry, and have blobs.
+        records.failures = [failure for failure in records.failures if not isinstance(failure.error, NotFound)]
         self.errors = frames_of(records).errors
         holding = deleting.holdings_of(records).get(repository)
         if holding is None:
             self._raise_first()
         needing = tuple(one for one in records.manifests if digest in deleting.held(one, records)[1:])
         step = Step(repository, None, digest, "digest", named_by=needing)
-        async with self._connection.changing() as (_, writer):
+        async with self._connection.changing() as (source, writer):
+            # Raises if there is none.
+            await source.end_of_blob(repository, Descriptor(digest), 1)
             permissions = {repository: await writer.permission(repository)}
             if needing:
                 step.end("left", f"left: {needing[0]} needs it")
@@ -288,14 +293,14 @@ class Writer(Reader):
 
             for repository, holding in deleting.holdings_of(records).items():
                 reached = holding.reached(holding.tags.values())
-                async for page in source.tag_lists(repository):
-                    for digest, entry in _listed(page.manifest).items():
-                        if digest not in reached and not entry.get("tag"):
-                            media_type = entry.get("mediaType")
-                            rows[repository, digest] = (
-                                repository, digest, media_type, None, None, None, "tag list"
-                            )  # fmt: skip
                 try:
+                    async for page in source.tag_lists(repository):
+                        for digest, entry in _listed(page.manifest).items():
+                            if is_digest(digest) and digest not in reached and not entry.get("tag"):
+                                media_type = printable(str(entry.get("mediaType") or "")) or None
+                                rows[repository, digest] = (
+                                    repository, digest, media_type, None, None, None, "tag list"
+                                )  # fmt: skip
                     for subject in reached:
                         async for one in listed_referrers(source, repository, subject, None):
                             if one.digest not in reached:
@@ -305,6 +310,8 @@ class Writer(Reader):
                                 )  # fmt: skip
                 except (Unsupported, NotFound):
                     continue
+                except RegframeError as error:
+                    records.failures.append(Failure(error, repository))
         self.errors = frames_of(records).errors
         if not rows:
             self._raise_first()

@@ -37,7 +37,7 @@ def patterns_of(selection: Selection, read: Callable[[str], Pattern]) -> tuple[P
         _refuse_vague(selection)
         if "aliases" in selection and "tag" in selection:
             others = selection.assign(tag=selection["aliases"].str.split(", ")).explode("tag")
-            selection = pd.concat([selection, others[others["tag"].notna()]], ignore_index=True)
+            selection = pd.concat([selection, others[others["tag"].fillna("") != ""]], ignore_index=True)
     return choose(selection, read, None).patterns
 
 

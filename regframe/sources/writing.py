@@ -116,7 +116,14 @@ class RegistryWriter:
         path, scope = f"/v2/{repository}/manifests/{reference}", f"repository:{repository}:pull,push"
         response = await self._send("PUT", path, "push", repository, scope, data, {"Content-Type": media_type})
         if response.status_code not in {200, 201, 202}:
-            raise self._failure(response, "push", f"{self._source.name} takes no manifest at {repository}")
+            error = self._failure(response, "push", f"{self._source.name} takes no manifest at {repository}")
+            if error.code == "MANIFEST_BLOB_UNKNOWN":
+                raise RegistryError(
+                    f"{self._source.name} does not take {repository}:{reference}, since {repository} lacks a blob or a "
+                    f"manifest that it names ({error.code}): push that there first.",
+                    operation="push", status=error.status, code=error.code, url=error.url,
+                )  # fmt: skip
+            raise error
         stored = response.headers.get("docker-content-digest") or digest
         if is_verifiable(stored) and stored != digest:
             raise DigestMismatch(

@@ -237,7 +237,7 @@ def test_a_manifest_that_is_pushed_is_what_is_read(filled: RegistryServer) -> No
         registry.push_manifest("app", pushed["digest"], document | {"annotations": {}})
     lacking = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{'1' * 64}", "size": 1}
     image = registry.manifest("app:1.0")
-    with pytest.raises(rf.RegistryError):
+    with pytest.raises(rf.RegistryError, match="app lacks a blob or a manifest that it names"):
         registry.push_manifest("app", "broken", image | {"layers": [lacking]})
 
 
@@ -252,6 +252,22 @@ def test_a_blob_that_is_needed_is_left(filled: RegistryServer) -> None:
     with pytest.raises(rf.NotFound):
         registry.delete_blob("app", spare, dry_run=False)
     skopeo(filled, "inspect", "app:1.0")
+
+
+def test_a_blob_of_a_repository_without_tags_goes_and_one_that_is_not_there_is_said_so(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    with pushing(filled, "solo") as push:
+        only = push.blob(b"without a manifest", "text/plain")["digest"]
+    assert list(registry.delete_blob("solo", only, dry_run=False)["outcome"]) == ["deleted"]
+    with pytest.raises(rf.NotFound, match="no blob"):
+        registry.delete_blob("app", only)
+    assert registry.untagged().empty
+
+
+def test_releases_say_which_tags_go(filled: RegistryServer) -> None:
+    registry = connect(filled.address)
+    releases = rf.releases(registry.images("app:second"))
+    assert outcomes(registry.delete(releases)) == {"second": "would go"}
 
 
 def test_no_reading_call_asks_for_a_change(filled: RegistryServer, tmp_path: Path) -> None:
