@@ -124,12 +124,14 @@ class Front(ThreadingHTTPServer):
         """Count a request, hold it if it is to be held, and return the status that refuses it, if one does."""
         with self._lock:
             self.requests[request] += 1
-            for pattern in [pattern for pattern in self.before_first if re.search(pattern, request)]:
-                self.before_first.pop(pattern)()
+            found = [pattern for pattern in self.before_first if re.search(pattern, request)]
+            before = [self.before_first.pop(pattern) for pattern in found]
             is_held = self.held is not None and re.search(self.held, request) is not None
             if is_held and self.held_after > 0:
                 self.held_after -= 1
                 is_held = False
+        for do in before:
+            do()
         if is_held:
             self.is_holding.set()
             self._released.wait(_HELD_SECONDS)
