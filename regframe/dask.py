@@ -33,8 +33,9 @@ from regframe.errors import (
     Unsupported,
 )
 from regframe.folder import is_url, open_folder, plain, shown
+from regframe.formats import parquet
 from regframe.frames import SCHEMAS, Frames, frame, frames_of
-from regframe.inventory import About, parquet
+from regframe.inventory import About
 from regframe.parts import ListedSource, Part, cut, is_named
 from regframe.reader import Reader
 from regframe.records import Records

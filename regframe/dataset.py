@@ -22,19 +22,9 @@ import pandas as pd
 
 from regframe.errors import ConfigurationError, printable
 from regframe.folder import is_url, open_folder, plain, shown, writing
+from regframe.formats import need_pyarrow, parquet, read_frame, read_parquet_frame, write_csv
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import (
-    ABOUT,
-    About,
-    Inventory,
-    about_in,
-    need_pyarrow,
-    parquet,
-    read_frame,
-    read_parquet_frame,
-    remove_inventory,
-    write_csv,
-)
+from regframe.inventory import ABOUT, About, Inventory, about_in, remove_inventory
 
 FileFormat = Literal["csv", "parquet"]
 """How an inventory is written."""

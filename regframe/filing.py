@@ -9,8 +9,9 @@ from pathlib import Path
 
 from regframe.batches import BatchedScan
 from regframe.dataset import FileFormat, InventoryFiles, append_csv, begin, finish, write_part
+from regframe.formats import write_csv
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import About, write_csv
+from regframe.inventory import About
 from regframe.records import Records
 
 

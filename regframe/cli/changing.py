@@ -102,7 +102,7 @@ def _own(target: str) -> list[str]:
 
 
 def _saved(file: Path) -> pd.DataFrame:
-    from regframe.inventory import read_edited
+    from regframe.formats import read_edited
 
     return read_edited(file, "deletions", ["repository", "tag", "digest", "outcome"])
 

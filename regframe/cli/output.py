@@ -76,7 +76,7 @@ class Output:
         if self.output and not self.output.absolute().parent.is_dir():
             raise ConfigurationError(f"There is no folder {self.output.parent} to write {self.output.name} in.")
         if self.format is Format.PARQUET:
-            from regframe.inventory import need_pyarrow
+            from regframe.formats import need_pyarrow
 
             if not self.output and sys.stdout.isatty():
                 raise typer.BadParameter("parquet is not for a terminal; name a file with --output.")
@@ -125,7 +125,7 @@ class Output:
             file.write(text + "\n")
 
     def _write_data(self, frame: pd.DataFrame) -> None:
-        from regframe.inventory import write_csv
+        from regframe.formats import write_csv
 
         if self.format is Format.PARQUET:
             with self._opened("wb") as file:
@@ -147,8 +147,8 @@ def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return a frame's rows: whole numbers as such, times as ISO 8601, missing values as ``None``."""
     import pandas as pd
 
+    from regframe.formats import iso_times
     from regframe.frames import TIME
-    from regframe.inventory import iso_times
 
     plain = pd.DataFrame(
         {name: iso_times(column) if column.dtype == TIME else column for name, column in frame.items()}

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from regframe.folder import shown
+from regframe.formats import iso_times
 from regframe.frames import COUNT
-from regframe.inventory import iso_times
 from regframe.presentation import VENDOR, line, size_text, writer
 from regframe.text import human_size, short_digest
 

@@ -17,8 +17,9 @@ import pytest
 import regframe as rf
 from regframe.dataset import FileFormat, InventoryFiles, append_csv, begin, finish, write_part
 from regframe.folder import shown
+from regframe.formats import parquet
 from regframe.frames import SCHEMAS, Frames, frame
-from regframe.inventory import About, parquet
+from regframe.inventory import About
 from regframe.order import BELOW
 from tests.parts import PASSWORD, RegistryServer
 

@@ -19,7 +19,7 @@ ROOMS = (
     ("reference", "oci", "target"),
     ("sources",),
     ("records", "scan", "batches", "uncompressed", "progress", "skopeo"),
-    ("frames", "order", "selection"),
+    ("frames", "formats", "order", "selection"),
     ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "inventories", "aio", "registry"),
     ("analysis", "plot", "presentation"),
