@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,10 @@ def choose(selection: Selection, read: Callable[[str], Pattern], default: Patter
         return Chosen((default,) if default else ())
     if isinstance(selection, pd.DataFrame):
         return _of_frame(selection)
-    texts = [selection] if isinstance(selection, str) else list(selection)
+    # Who calls it may know nothing of types.
+    named: Any = selection
+    is_list = isinstance(named, Iterable) and not isinstance(named, str | Mapping)
+    texts = list(named) if is_list else [named]
     if not all(isinstance(text, str) for text in texts):
         raise InvalidReference("A selection is text, a list of texts, or a DataFrame with a column “repository”.")
     patterns = tuple(read(text) for text in texts)

@@ -88,6 +88,8 @@ class Target:
         InvalidReference
             If the text is none of these.
         """
+        if not isinstance(text, str):
+            raise InvalidReference(f"A target is text, such as localhost:5000; this is a {type(text).__name__}.")
         transport, colon, rest = text.partition(":")
         if colon and is_transport(transport):
             return _local(transport, rest)

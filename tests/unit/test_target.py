@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from regframe.errors import InvalidReference
 from regframe.reference import Pattern
+from regframe.selection import choose
 from regframe.target import Place, Target
 
 DIGEST = f"sha256:{64 * 'a'}"
@@ -73,3 +77,15 @@ def test_what_is_no_target_is_one_sentence(text: str, said: str) -> None:
 )
 def test_what_has_no_name_is_named_after_its_file(path: str, name: str) -> None:
     assert Place("oci", path).own_name == name
+
+
+@pytest.mark.parametrize("target", [3, None, b"localhost:5000", Path("layout")])
+def test_what_is_no_text_is_no_target(target: object) -> None:
+    with pytest.raises(InvalidReference, match="A target is text, such as localhost:5000; this is a"):
+        Target.parse(target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("selection", [3, b"app", {"app": 1}, ["app", None], object()])
+def test_what_is_no_selection_is_one_sentence(selection: Any) -> None:
+    with pytest.raises(InvalidReference, match="A selection is text, a list of texts, or a DataFrame"):
+        choose(selection, Pattern.parse, None)
