@@ -9,6 +9,7 @@ from regframe.text import short_digest
 from regframe.version import parse_version
 
 _NEEDED = ("repository", "tag", "digest", "platform", "position", "layer_digest", "size")
+_TAKEN = ("uncompressed_size", "stored", "created_by")
 
 
 def layers_of_images(layers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -16,17 +17,16 @@ def layers_of_images(layers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
     Attestations and artifacts, which have no platform, are left out.
     """
-    needed(layers, _NEEDED, "a layers frame")
-    layers = layers[layers["platform"].notna()]
+    layers = needed(layers, _NEEDED, "a layers frame")
+    layers = layers.loc[layers["platform"].notna(), layers.columns.isin([*_NEEDED, *_TAKEN])]
     sizes, kind = sizes_of(layers)
-    layers = layers.assign(size=sizes, platform=layers["platform"].astype("str"))
-    layers = layers[sizes.ge(0).to_numpy()]
+    layers = layers.assign(size=sizes)[sizes.ge(0)]
     images = layers[["repository", "tag", "digest", "platform"]].drop_duplicates()
     telling = [(parse_version(tag) is not None, len(tag), tag) for tag in images["tag"].fillna("")]
     images = images.take(sorted(range(len(images)), key=telling.__getitem__, reverse=True))
     images = images.drop_duplicates(["repository", "digest"])
     name = images["repository"] + ":" + images["tag"]
-    by_digest = images["repository"] + "@" + images["digest"].astype("str").map(short_digest)
+    by_digest = images["repository"] + "@" + images["digest"].map(short_digest, na_action="ignore").astype("str")
     name = name.fillna(by_digest).fillna("image").astype("str")
     if images["platform"].nunique() > 1:
         name = name + "  " + images["platform"]

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from regframe.plot.canvas import (
     BLUE,
-    DARK,
+    DARK_GREY,
     GREY,
-    INK,
     PALETTE,
     TINY,
     VERMILION,
     axes_for_rows,
     bytes_axis,
+    foreground,
+    ink_on,
     letters,
     name_rows,
     note_sizes,
     nothing,
     room,
     settle,
+    styled,
     title,
     width_in_points,
 )
@@ -36,8 +41,9 @@ _FEWEST_LETTERS = 12
 def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 25, **kwargs: Any) -> Axes:
     """Draw a bar for each image, made of its layers.
 
-    Layers that several of the images share have the same colour in all of them; the rest is grey. The step that made
-    an image's largest layer stands in it, where there is room. Tags of one image are one bar.
+    A layer that several of the images share has the same colour in all of them, dark grey where colours have run out;
+    the rest is light grey. The step that made an image's largest layer stands in it, where there is room. Tags of one
+    image are one bar.
 
     Parameters
     ----------
@@ -55,6 +61,11 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, larges
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.layer_sizes(registry.layers("httpd"))  # doctest: +SKIP
@@ -70,22 +81,21 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, larges
     bars = bars.merge(shown, on=["repository", "digest"]).sort_values(["row", "position"], ignore_index=True)
     bars["left"] = bars.groupby("row")["size"].cumsum() - bars["size"]
     colours = _shared_colours(bars)
-    style = {
-        "color": [colours.get(digest, GREY) for digest in bars["layer_digest"]],
-        "edgecolor": "white",
-        "linewidth": 0.6,
-    }
-    ax.barh(bars["row"], bars["size"], left=bars["left"], **{**style, **kwargs})
+    of_layers = [colours.get(digest, GREY) for digest in bars["layer_digest"]]
+    style = styled(kwargs, Patch, color=of_layers, edgecolor=ax.get_facecolor(), linewidth=0.6)
+    drawn = ax.barh(bars["row"], bars["size"], left=bars["left"], **style)
     name_rows(ax, list(bars.drop_duplicates("row")["name"]))
     settle(ax)
-    bytes_axis(ax, f"{kind} size; a colour is a layer that several of these images share")
+    marked = "coloured and dark grey" if DARK_GREY in colours.values() else "coloured"
+    bytes_axis(ax, f"{kind} size; {marked}: layers that several of these images share")
     hidden = len(totals) - len(shown)
     of = "1 image" if len(totals) == 1 else f"{len(totals):,} images"
-    title(ax, f"The {len(shown)} largest images" if hidden else f"Layer sizes of {of}", hidden)
+    those = "image" if len(shown) == 1 else f"{len(shown)} images"
+    title(ax, f"The largest {those}" if hidden else f"Layer sizes of {of}", hidden)
     ends = totals["size"].head(len(shown))
     note_sizes(ax, ends, map(human_size, ends))
     if "created_by" in bars:
-        _name_largest_steps(ax, bars, colours)
+        _name_largest_steps(ax, bars, drawn)
     return ax
 
 
@@ -108,6 +118,11 @@ def layers(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: in
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.layers(registry.layers("httpd:2-alpine", platform="linux/amd64"))  # doctest: +SKIP
@@ -121,11 +136,11 @@ def layers(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: in
     shown = bars.nlargest(room(ax, largest), "size").sort_values("position").reset_index(drop=True)
     ax = axes_for_rows(ax, len(shown), 0.28)
     colours = [VERMILION if size == bars["size"].max() else BLUE for size in shown["size"]]
-    ax.barh(shown.index, shown["size"], left=shown["left"], **{"color": colours, "height": 0.7, **kwargs})
+    ax.barh(shown.index, shown["size"], left=shown["left"], **styled(kwargs, Patch, color=colours, height=0.7))
     ends = shown["left"] + shown["size"]
     # A layer of a few bytes has no bar that could be seen: the line shows where it is.
     ax.vlines(ends, shown.index - 0.35, (shown.index + 1).where(shown.index < len(shown) - 1, shown.index) + 0.35,
-              color=INK, linewidth=0.6)  # fmt: skip
+              color=foreground(ax), linewidth=0.6)  # fmt: skip
     steps = shown["created_by"] if "created_by" in shown else pd.Series([None] * len(shown))
     names = [
         step_text(step) if isinstance(step, str) and step.strip() else short_digest(str(digest))
@@ -142,26 +157,24 @@ def layers(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: in
 
 
 def _shared_colours(bars: pd.DataFrame) -> dict[str, str]:
-    """Give a colour to the layers that most bytes of several images come from."""
+    """Give a colour to the layers that most bytes of several images come from, and dark grey to other shared ones."""
     totals = bars.groupby("layer_digest").agg(size=("size", "sum"), images=("row", "nunique")).reset_index()
     shared = totals[totals["images"] > 1].sort_values(["size", "layer_digest"], ascending=[False, True])
-    return dict(zip(shared["layer_digest"], PALETTE, strict=False))
+    return dict(zip_longest(shared["layer_digest"], PALETTE[: len(shared)], fillvalue=DARK_GREY))
 
 
-def _name_largest_steps(ax: Axes, bars: pd.DataFrame, colours: dict[str, str]) -> None:
+def _name_largest_steps(ax: Axes, bars: pd.DataFrame, drawn: BarContainer) -> None:
     """Write the step that made the largest layer of each bar into it, as much of it as there is room for."""
+    if ax.get_xscale() != "linear":
+        return
     per_byte = width_in_points(ax) / ax.get_xlim()[1]
-    for bar in bars.loc[bars.groupby("row")["size"].idxmax()].to_dict("records"):
+    largest = bars.groupby("row")["size"].idxmax()
+    for place, bar in zip(largest, bars.loc[largest].to_dict("records"), strict=True):
         count = int((bar["size"] * per_byte - 4) / letters(1, TINY))
         if count >= _FEWEST_LETTERS and isinstance(bar["created_by"], str):
+            patch = drawn.patches[place]
+            text = shortened(step_text(bar["created_by"]), count)
             ax.text(
-                bar["left"] + bar["size"] / 2,
-                bar["row"],
-                shortened(step_text(bar["created_by"]), count),
-                ha="center",
-                va="center",
-                fontsize=TINY,
-                color="white" if colours.get(bar["layer_digest"]) in DARK else INK,
-                clip_on=True,
-                parse_math=False,
-            )
+                bar["left"] + bar["size"] / 2, bar["row"], text, ha="center", va="center", fontsize=TINY,
+                color=ink_on(patch.get_facecolor()), parse_math=False,
+            ).set_clip_path(patch)  # fmt: skip

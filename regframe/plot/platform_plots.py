@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from regframe.analysis.releases import aliases
 from regframe.plot.canvas import (
-    FADED,
-    INK,
     TINY,
     axes_for_rows,
+    foreground,
+    ink_on,
     letters,
     name_rows,
     needed,
@@ -23,6 +24,7 @@ from regframe.plot.canvas import (
     room,
     settle,
     sizes_of,
+    styled,
     title,
     width_in_points,
 )
@@ -32,7 +34,6 @@ from regframe.version import tag_order
 _NEEDED = ("repository", "tag", "digest", "index_digest", "platform", "kind", "size")
 # One hue from light to dark, for eyes that see no colour too.
 _COLOURS = "Blues"
-_BRIGHT = 0.55
 
 
 def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: int = 30, **kwargs: Any) -> Axes:
@@ -57,16 +58,19 @@ def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: 
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.platforms(registry.images("httpd"))  # doctest: +SKIP
     """
-    needed(images, _NEEDED, "an images frame")
-    images = images[images["kind"].eq("image") & images["platform"].notna()]
+    images = needed(images, _NEEDED, "an images frame")
     sizes, kind = sizes_of(images)
-    images = images.assign(
-        size=sizes, platform=images["platform"].astype("str"), release=images["index_digest"].fillna(images["digest"])
-    )
+    images = images[[*_NEEDED]].assign(size=sizes, release=images["index_digest"].fillna(images["digest"]))
+    images = images[images["kind"].eq("image") & images["platform"].notna()]
     rows = _releases(images)
     # Of many repositories, the highest versions of each.
     rank = rows.groupby("repository", dropna=False).cumcount().to_numpy()
@@ -91,14 +95,18 @@ def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: 
     settle(ax)
     counted = {"release": len(rows), "platform": len(columns)}
     counts = [f"{count:,} {thing}{'s' * (count != 1)}" for thing, count in counted.items()]
-    title(ax, f"{' on '.join(counts)}, {kind} size", len(rows) - len(shown))
-    _write_sizes(ax, grid, bool(cells["size"].isna().any()))
+    are_written = width_in_points(ax) / len(columns) > letters(7, TINY)
+    some = cells["size"][cells["size"].ge(0)]
+    between = "" if are_written or some.empty else f" from {human_size(some.min())} to {human_size(some.max())} (dark)"
+    title(ax, f"{' on '.join(counts)}, {kind} size{between}", len(rows) - len(shown))
+    _write_sizes(ax, grid, are_written=are_written, some_unknown=bool(cells["size"].isna().any()))
     return ax
 
 
 def _releases(images: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each release with its name: the highest versions of each repository first, then untagged."""
-    tagged = aliases(images).rename(columns={"digest": "release"}).iloc[::-1].sort_values("repository", kind="stable")
+    """Return one row for each release and its name: by repository the highest versions, other tags, then untagged."""
+    tagged = aliases(images).rename(columns={"digest": "release"}).iloc[::-1]
+    tagged = tagged.assign(is_other=tagged["version"].isna()).sort_values(["repository", "is_other"], kind="stable")
     releases = ["repository", "release"]
     found = pd.concat([tagged[[*releases, "tag", "tags"]], images[releases].drop_duplicates()])
     found = found.drop_duplicates(releases)
@@ -116,22 +124,22 @@ def _draw_grid(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], kwargs: di
     # A little room at both ends: a single size is in the middle.
     largest = max(float(np.nanmax(grid)), least)
     norm = LogNorm(least / 1.5, largest * 1.5, clip=True)
-    style = {"cmap": _COLOURS, "norm": norm, "edgecolors": "white", "linewidth": 1.5}
+    style = styled(kwargs, Collection, cmap=_COLOURS, norm=norm, edgecolor=ax.get_facecolor(), linewidth=1.5)
+    if not {"vmin", "vmax"}.isdisjoint(kwargs):
+        del style["norm"]
     edges = [np.arange(count + 1) - 0.5 for count in (grid.shape[1], grid.shape[0])]
-    ax.pcolormesh(*edges, np.ma.clip(present, least / 1.5, None), **{**style, **kwargs})
+    ax.pcolormesh(*edges, np.ma.clip(present, least / 1.5, None), **style)
 
 
-def _write_sizes(ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], some_unknown: bool) -> None:
+def _write_sizes(
+    ax: Axes, grid: np.ndarray[Any, np.dtype[np.float64]], *, are_written: bool, some_unknown: bool
+) -> None:
     """Write each size into its cell where cells are wide enough; and a dot where there is no image."""
     mesh = ax.collections[-1]
-    fits = width_in_points(ax) / grid.shape[1] > letters(7, TINY)
     for (row, column), size in np.ndenumerate(grid):
+        text = human_size(size) if size or not some_unknown else "?"
         if np.isnan(size):
-            ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=FADED)
-        elif fits:
-            red, green, blue, _ = mesh.to_rgba(np.array([max(float(size), 1.0)]))[0]
-            is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < _BRIGHT
-            ax.text(
-                column, row, human_size(size) if size or not some_unknown else "?", ha="center", va="center",
-                fontsize=TINY, color="white" if is_dark else INK,
-            )  # fmt: skip
+            ax.text(column, row, "·", ha="center", va="center", fontsize=TINY, color=foreground(ax), alpha=0.4)
+        elif are_written:
+            ink = ink_on(mesh.to_rgba(np.array([max(float(size), 1.0)]))[0])
+            ax.text(column, row, text, ha="center", va="center", fontsize=TINY, color=ink)

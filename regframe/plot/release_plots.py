@@ -8,14 +8,13 @@ import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.lines import Line2D
 
 from regframe.analysis.releases import releases as release_table
 from regframe.plot.canvas import (
     BLUE,
-    FAINT,
-    INK,
     PALETTE,
     SKY,
     SMALL,
@@ -25,6 +24,7 @@ from regframe.plot.canvas import (
     axes_for_rows,
     bytes_axis,
     dates_axis,
+    foreground,
     letters,
     name_rows,
     needed,
@@ -32,6 +32,7 @@ from regframe.plot.canvas import (
     room,
     settle,
     sizes_of,
+    styled,
     title,
     width_in_points,
 )
@@ -39,9 +40,17 @@ from regframe.text import shortened
 from regframe.version import tag_order
 
 _NEEDED = ("repository", "tag", "digest", "released_at", "released_source", "size")
+_OF_IMAGES = ("index_digest", "kind", "platform")
+_OF_RELEASES = ("version_line", "prefix", "major", "minor", "patch", "prerelease", "variant")
+# What programs write for no date is older, or as late as a date can be; see regframe.oci.release.
+_FIRST_YEAR, _LAST_YEAR = 2013, 9000
 _NAMES_SHOWN = 400
-# In inches: a lane has a line of names above it.
+# In inches: a lane has a line of names above it; a line of a legend.
 _LEAST_LANE = 0.3
+_ENTRY = 0.2
+_FAINT = 0.08
+_NO_VERSION = "other"
+_WHAT = "an images frame or what rf.releases returns"
 _USUAL = "linux/amd64"
 _LEVELS = {0: ("major", 70, VERMILION), 1: ("minor", 34, BLUE), 2: ("patch and other", 12, SKY)}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -57,7 +66,8 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     Parameters
     ----------
     images : pandas.DataFrame
-        An images frame, or what ``rf.releases(images)`` returns.
+        An images frame: ``repository``, ``tag``, ``digest``, ``index_digest``, ``platform``, ``kind``, ``size``,
+        ``released_at``, ``released_source``; or what ``rf.releases(images)`` returns.
     ax : matplotlib.axes.Axes or Figure, optional
         Where to draw; an empty figure is given the height that the plot needs.
     lanes : int
@@ -69,6 +79,11 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.timeline(registry.images("httpd"))  # doctest: +SKIP
@@ -77,6 +92,8 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     releases = releases.assign(lane=_lanes(releases), level=_levels(releases))
     newest = releases.groupby("lane", sort=False)["released_at"].max().sort_index()
     shown = list(newest.sort_values(ascending=False, kind="stable").index[: room(ax, lanes, _LEAST_LANE)])
+    if releases["repository"].nunique() == 1:
+        shown.sort(key=_lane_order, reverse=True)
     ax = axes_for_rows(ax, len(shown), 0.42)
     if not shown:
         return nothing(ax, "no release with a date")
@@ -84,20 +101,22 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     releases = releases.assign(row=releases["lane"].map(shown.index).astype(int))
     for level, (label, size, colour) in _LEVELS.items():
         some = releases[releases["level"] == level]
-        style = {"s": size, "color": colour, "zorder": 4 - level, "linewidth": 0, "alpha": 0.9, "label": label}
-        ax.scatter(some["released_at"], some["row"], **{**style, **kwargs})
+        style = styled(kwargs, Collection, s=size, color=colour, zorder=4 - level, linewidth=0, alpha=0.9, label=label)
+        if "c" in kwargs:
+            del style["color"]
+        ax.scatter(some["released_at"], some["row"], **style)
     name_rows(ax, shown, longest=32)
     ax.set_ylim(len(shown) - 0.4, -0.8)
     ax.set_axisbelow(True)
-    ax.grid(axis="y", color=FAINT)
+    ax.grid(axis="y", color=foreground(ax), alpha=_FAINT)
     dates_axis(ax)
     count = len(newest) - len(shown)
     notes = [f"{count:,} other {'lane' if count == 1 else 'lanes'} not shown"] if count else []
     notes += [f"{undated:,} without a date"] if undated else []
     count = len(releases)
-    title(ax, f"{count:,} {'release' if count == 1 else 'releases'}" + (f" ({', '.join(notes)})" if notes else ""))
-    below = ax.transAxes + ScaledTranslation(0, -0.25, ax.figure.dpi_scale_trans)
-    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=3, frameon=False, fontsize=SMALL)
+    text = f"{count:,} {'release' if count == 1 else 'releases'}" + (f" ({', '.join(notes)})" if notes else "")
+    settle(ax)
+    title(ax, text, key=True)
     settle(ax)
     _name_releases(ax, releases)
     return ax
@@ -111,12 +130,13 @@ def growth(
     Parameters
     ----------
     releases : pandas.DataFrame
-        An images frame, of which the platform with most images is drawn; or what ``rf.releases(images)`` returns, whose
-        sizes are of all platforms together.
+        An images frame, with the columns that :func:`timeline` needs, of which the platform with most images is drawn;
+        or what ``rf.releases(images)`` returns, whose sizes are of all platforms together.
     ax : matplotlib.axes.Axes or Figure, optional
         Where to draw; an empty figure is given the height that the plot needs.
     lines : int
-        How many version lines to show at most, those with the most releases.
+        How many version lines to show at most, those with the most releases and of these the newest, fewer where the
+        axes are too low.
     **kwargs
         Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -124,41 +144,51 @@ def growth(
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.growth(registry.images("httpd"))  # doctest: +SKIP
     """
-    needed(releases, _NEEDED, "an images frame or what rf.releases returns")
+    releases = _needed(releases)
     sizes, kind = sizes_of(releases)
-    releases = releases.assign(size=sizes.round().astype("Int64"))[sizes.ge(0).to_numpy()]
+    releases = releases.assign(size=sizes.round().astype("Int64"))[sizes.ge(0)]
     platform = ""
     if "version_line" not in releases:
-        counts = releases.loc[releases["kind"].eq("image"), "platform"].astype("str").value_counts()
+        counts = releases.loc[releases["kind"].eq("image"), "platform"].value_counts()
         platform = max(sorted(counts.index), key=lambda name: (counts[name], name == _USUAL), default="")
         releases = release_table(releases[releases["platform"].eq(platform)])
     dated, _ = _dated(releases)
-    line = dated["version_line"].fillna("other")
+    line = dated["version_line"].fillna(_NO_VERSION)
     dated = dated.assign(line=line if dated["repository"].nunique() == 1 else dated["repository"] + " " + line)
-    counts = dated["line"].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
-    shown = sorted(counts.index[:lines], key=tag_order)
-    given, ax = ax, axes(ax, height=4.5)
+    of_lines = dated.groupby("line").agg(count=("tag", "size"), newest=("released_at", "max"))
+    of_lines = of_lines.sort_values(["count", "newest"], ascending=False, kind="stable")
+    shown = sorted(of_lines.index[: room(ax, lines, _ENTRY)], key=tag_order)
+    given, ax = ax, axes(ax, height=max(4.5, 1 + _ENTRY * len(shown)))
     if not shown:
         return nothing(ax, "no release with a date and a size")
     for number, name in enumerate(shown):
         some = dated[dated["line"] == name].sort_values(["released_at", "tag"], kind="stable")
-        style = {
-            "color": PALETTE[number % len(PALETTE)],
-            "marker": _MARKERS[number // len(PALETTE) % len(_MARKERS)],
-            "markersize": 3.5,
-            "linewidth": 1.4,
-            "label": shortened(name, 30),
-        }
-        ax.plot(some["released_at"], some["size"].astype(float), **{**style, **kwargs})
-    ax.set_ylim(0, max(float(dated.loc[dated["line"].isin(shown), "size"].max()), 1.0) * 1.12)
+        colours = (*PALETTE[:-1], foreground(ax))  # A line in the palette's yellow is hard to see on white.
+        style = styled(
+            kwargs,
+            Line2D,
+            color=colours[number % len(colours)],
+            marker=_MARKERS[number // len(colours) % len(_MARKERS)],
+            markersize=3.5,
+            linewidth=1.4,
+            label=shortened(name, 30),
+        )
+        ax.plot(some["released_at"], some["size"].astype(float), **style)
+    if ax.get_yscale() == "linear":
+        ax.set_ylim(0, max(float(dated.loc[dated["line"].isin(shown), "size"].max()), 1.0) * 1.12)
     bytes_axis(ax, f"{kind} size", of_y=True)
-    ax.grid(axis="y", color=FAINT)
+    ax.grid(axis="y", color=foreground(ax), alpha=_FAINT)
     dates_axis(ax)
-    hidden = len(counts) - len(shown)
+    hidden = len(of_lines) - len(shown)
     of = "version line" if hidden == 1 else "version lines"
     title(ax, f"Size of releases{', ' + platform if platform else ''}", hidden, of)
     # Beside the axes there is room for it only in a figure of our own.
@@ -167,15 +197,22 @@ def growth(
     return ax
 
 
+def _needed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return an images frame or what rf.releases returns, with times that are times, also if pandas read them alone."""
+    needed(frame, (), _WHAT)
+    frame = needed(frame, [*_NEEDED, *(_OF_RELEASES if "version_line" in frame else _OF_IMAGES)], _WHAT)
+    return frame.assign(released_at=pd.to_datetime(frame["released_at"], utc=True, format="ISO8601"))
+
+
 def _releases(images: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each release; what rf.releases returns has one."""
-    needed(images, _NEEDED, "an images frame or what rf.releases returns")
+    images = _needed(images)
     return images if "version_line" in images else release_table(images)
 
 
 def _dated(releases: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the releases whose date is known better than when they were first seen, and how many others there are."""
-    is_dated = releases["released_at"].notna() & releases["released_source"].ne("seen")
+    is_dated = releases["released_at"].dt.year.between(_FIRST_YEAR, _LAST_YEAR) & releases["released_source"].ne("seen")
     return releases[is_dated], int((~is_dated).sum())
 
 
@@ -186,7 +223,12 @@ def _lanes(releases: pd.DataFrame) -> pd.Series[str]:
     major, minor = releases["major"].astype("str"), releases["minor"].astype("str")
     line = major.where(_counts_minor(releases) | releases["minor"].isna(), major + "." + minor)
     line = line.where(releases["prefix"].isna(), releases["prefix"] + "-" + line)
-    return line.where(releases["major"].notna(), "other")
+    return line.where(releases["major"].notna(), _NO_VERSION)
+
+
+def _lane_order(lane: str) -> tuple[bool, tuple[object, ...]]:
+    """Return a key that sorts version lines by version, after what has none."""
+    return lane != _NO_VERSION, tag_order(lane)
 
 
 def _levels(releases: pd.DataFrame) -> list[int]:
@@ -228,5 +270,5 @@ def _name_releases(ax: Axes, releases: pd.DataFrame) -> None:
             written += 1
             ax.annotate(
                 tag, (date, row), (left + width / 2 - centre, 5), textcoords="offset points", ha="center",
-                fontsize=TINY, color=INK, parse_math=False,
+                fontsize=TINY, color=foreground(ax), parse_math=False,
             ).set_in_layout(False)  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from regframe.plot.canvas import (
     BLUE,
@@ -21,6 +22,7 @@ from regframe.plot.canvas import (
     nothing,
     room,
     settle,
+    styled,
     title,
 )
 from regframe.plot.images import layers_of_images
@@ -45,11 +47,16 @@ def storage(stored: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: i
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
+
     Examples
     --------
     >>> plot.storage(rf.storage(inventory))  # doctest: +SKIP
     """
-    needed(stored, ("images", "stored", "exclusive", "shared"), "what rf.storage returns")
+    stored = needed(stored, ("images", "stored", "exclusive", "shared"), "what rf.storage returns")
     keys = [str(key) for key in stored.columns[: list(stored.columns).index("images")]]
     names = stored[keys].astype("str").fillna("none").agg(":".join, axis=1) if len(stored) else pd.Series(dtype="str")
     parts = pd.DataFrame({"name": names, "alone": stored["exclusive"], "shared": stored["shared"]})
@@ -86,6 +93,11 @@ def sharing(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: i
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If the frame lacks one of these columns, or is no frame.
 
     Examples
     --------
@@ -141,13 +153,11 @@ def _bars(
     left = pd.Series(0.0, index=shown.index)
     for column, (meaning, colour) in labels.items():
         if shown[column].any():
-            ax.barh(shown.index, shown[column], left=left, **{"color": colour, "label": meaning, **kwargs})
+            ax.barh(shown.index, shown[column], left=left, **styled(kwargs, Patch, color=colour, label=meaning))
         left += shown[column]
     name_rows(ax, list(shown["name"]))
     settle(ax)
     bytes_axis(ax, label)
-    title(ax, text, len(ordered) - len(shown))
-    if ax.patches:
-        ax.legend(loc="lower right", frameon=False, fontsize=8)
+    title(ax, text, len(ordered) - len(shown), key=True)
     note_sizes(ax, shown["total"], map(human_size, shown["total"]))
     return ax

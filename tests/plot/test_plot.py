@@ -100,6 +100,26 @@ def test_a_layer_that_images_share_has_one_colour_and_others_are_grey(inventory:
     assert len(colours) > 2
 
 
+def test_a_shared_layer_is_told_apart_when_colours_have_run_out() -> None:
+    pairs = [layer_rows(f"app{number}", [9, 1]) for number in range(10) for _ in range(2)]
+    for number, image in enumerate(pairs):
+        image["digest"] = image["tag"] = f"{number}"
+        image.loc[1, "layer_digest"] = f"of {number} alone"
+    bars = rf.plot.layer_sizes(pd.concat(pairs)).patches
+    colours = [{bar.get_facecolor() for bar in bars if bar.get_width() == size} for size in (9, 1)]
+    assert len(colours[0]) == 8
+    assert len(colours[1]) == 1
+    assert not colours[0] & colours[1]
+
+
+def test_a_step_is_cut_at_the_ends_of_its_bar(inventory: rf.Inventory) -> None:
+    ax = rf.plot.layer_sizes(inventory.layers)
+    steps = [text for text in ax.texts if text.get_position()[0] > 0 and not text.get_text().endswith("B")]
+    bars = {tuple(bar.get_window_extent().extents.round(3)) for bar in ax.patches}
+    assert steps
+    assert all(tuple(step.get_clip_box().extents.round(3)) in bars for step in steps)
+
+
 def test_many_images_are_the_largest_and_a_count(inventory: rf.Inventory) -> None:
     ax = rf.plot.layer_sizes(inventory.layers, largest=25)
     images = inventory.layers[inventory.layers["platform"].notna()][["repository", "digest"]].drop_duplicates()
@@ -151,6 +171,117 @@ def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.In
     assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
     names = [text.get_window_extent() for text in ax.texts if text.get_text() != "·"]
     assert not any(one.shrunk(0.95, 0.8).overlaps(other.shrunk(0.95, 0.8)) for one, other in combinations(names, 2))
+
+
+ODD: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "an index named as a column": lambda drawn: drawn.set_index(["repository", "tag"], drop=False),
+    "columns named as ours": lambda drawn: drawn.assign(name=1, row=2, left=3, lane=4, line=5, release=6),
+    "object columns": lambda drawn: drawn.astype(object),
+    "no tags": lambda drawn: drawn.assign(tag=None),
+    "no repositories": lambda drawn: drawn.assign(repository=None),
+    "no dates": lambda drawn: drawn.assign(released_at=pd.NaT),
+    "dates that pandas read as text": lambda drawn: drawn.assign(released_at="2024-05-06 07:08:09+00:00"),
+    "dates that stand for none": lambda drawn: drawn.assign(
+        released_at=[
+            pd.Timestamp(f"{9999 if row else 1:04}-01-01", tz="UTC").as_unit("us") for row in range(len(drawn))
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", DRAW)
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+def test_what_users_do_to_a_frame_is_drawn(
+    draw: Draw, inventory: rf.Inventory, make: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    drawn = frame_for(draw, inventory)
+    draw(make(drawn[drawn["repository"].isin(["team/api", "busybox"])])).figure.canvas.draw()
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_words_can_be_read_on_a_dark_background(draw: Draw, inventory: rf.Inventory) -> None:
+    drawn = frame_for(draw, inventory)
+    with plt.style.context("dark_background"):
+        ax = draw(drawn[drawn["repository"] == "team/api"])
+        ax.figure.canvas.draw()
+    grounds = [patch for patch in ax.patches if patch.get_width()]
+    for text in [*ax.texts, *ax.get_yticklabels(), ax.xaxis.label]:
+        box = text.get_window_extent()
+        on_mark = ax.collections and draw is rf.plot.platforms and text in ax.texts
+        if not on_mark and not any(patch.get_window_extent().contains(*box.min) for patch in grounds):
+            assert sum(mpl.colors.to_rgb(text.get_color())) > 1.5
+
+
+@pytest.mark.parametrize("draw", [rf.plot.timeline, rf.plot.growth])
+def test_a_single_date_has_its_days_around_it(draw: Draw, inventory: rf.Inventory) -> None:
+    low, high = draw(inventory.images[inventory.images["repository"] == "sample/files"]).get_xlim()
+    assert 1 < high - low < 30
+
+
+def test_lanes_of_versions_stand_in_their_order(inventory: rf.Inventory) -> None:
+    ax = rf.plot.timeline(inventory.images[inventory.images["repository"] == "postgres"])
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [*sorted(names[:-1], key=int, reverse=True), "other"]
+
+
+def test_platforms_of_versions_come_before_those_of_names(inventory: rf.Inventory) -> None:
+    ax = rf.plot.platforms(inventory.images[inventory.images["repository"] == "team/api"], newest=1000)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0].startswith("1.10.0")
+    assert [name.startswith("main-") for name in names] == sorted(name.startswith("main-") for name in names)
+
+
+def test_of_lines_with_as_many_releases_growth_shows_the_newest(inventory: rf.Inventory) -> None:
+    ax = rf.plot.growth(inventory.images[inventory.images["repository"] == "team/api"], lines=3)
+    assert [line.get_label() for line in ax.get_lines()] == ["1.8", "1.9", "main"]
+
+
+def test_many_version_lines_have_their_legend_in_the_figure(inventory: rf.Inventory) -> None:
+    ax = rf.plot.growth(inventory.images, lines=60)
+    ax.figure.draw_without_rendering()
+    legend, whole = ax.get_legend().get_window_extent(), ax.figure.bbox
+    assert len(ax.get_legend().get_texts()) == 60
+    assert legend.y0 >= 0
+    assert legend.y1 <= whole.y1
+    assert ax.get_window_extent().height > whole.height / 2
+
+
+@pytest.mark.parametrize("rows", [1, 5, 25])
+def test_what_colours_mean_stands_on_no_bar(inventory: rf.Inventory, rows: int) -> None:
+    for ax in (rf.plot.storage(rf.storage(inventory, by="tag").head(rows)), rf.plot.sharing(inventory.layers)):
+        ax.figure.draw_without_rendering()
+        key = ax.get_legend().get_window_extent()
+        title = ax._left_title.get_window_extent()  # type: ignore[attr-defined]
+        assert not any(key.overlaps(patch.get_window_extent()) for patch in ax.patches)
+        assert not key.shrunk(0.98, 0.9).overlaps(title)
+
+
+def test_beside_other_plots_names_take_no_more_than_their_part(inventory: rf.Inventory) -> None:
+    figure = Figure(figsize=(16, 4), layout="constrained")
+    axes = figure.subplots(1, 4)
+    for ax in axes:
+        rf.plot.layers(inventory.layers[inventory.layers["repository"] == "team/api"], ax=ax)
+    figure.draw_without_rendering()
+    assert all(ax.get_window_extent().width > figure.bbox.width / 10 for ax in axes)
+    for ax in axes:
+        assert max(label.get_window_extent().width for label in ax.get_yticklabels()) < figure.bbox.width / 8
+
+
+@pytest.mark.filterwarnings("error")
+def test_sizes_of_any_order_are_told_apart_on_a_logarithmic_axis(inventory: rf.Inventory) -> None:
+    sizes: list[int | None] = [32, 10_000_000_000]
+    layers = pd.concat([layer_rows(f"app{size}", [size]) for size in sizes])
+    stored = rf.storage(inventory)
+    for draw, drawn in ((rf.plot.sharing, layers), (rf.plot.layer_sizes, layers), (rf.plot.storage, stored)):
+        ax = Figure(figsize=(10, 5)).add_subplot()
+        ax.set_xscale("log")
+        draw(drawn, ax=ax).figure.draw_without_rendering()
+        assert drawn is stored or min(bar.get_window_extent().width for bar in ax.patches) > 5
+        assert any(label.get_text().endswith("B") for label in ax.get_xticklabels())
+    ax = Figure(figsize=(10, 5)).add_subplot()
+    ax.set_yscale("log")
+    rf.plot.growth(inventory.images, ax=ax).figure.draw_without_rendering()
+    assert ax.get_yscale() == "log"
 
 
 def layer_rows(repository: str, sizes: list[int | None], **columns: object) -> pd.DataFrame:
@@ -278,15 +409,40 @@ def test_the_order_of_rows_changes_nothing(draw: Draw, inventory: rf.Inventory) 
 
 
 @pytest.mark.parametrize("draw", DRAW)
-def test_a_frame_without_what_a_plot_needs_is_said_in_a_sentence(draw: Draw) -> None:
+def test_a_frame_without_what_a_plot_needs_is_said_in_a_sentence(draw: Draw, inventory: rf.Inventory) -> None:
     with pytest.raises(rf.ConfigurationError, match="has no column repository"):
         draw(pd.DataFrame({"size": [1]}))
+    with pytest.raises(rf.ConfigurationError, match="was given Inventory"):
+        draw(inventory)
 
 
 def test_keyword_arguments_are_passed_on() -> None:
     ax = rf.plot.layers(layer_rows("app", [5, 6]), color="#123456", height=0.2)
     assert {bar.get_height() for bar in ax.patches} == {0.2}
     assert {mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches} == {"#123456"}
+
+
+@pytest.mark.parametrize(
+    ("draw", "given"),
+    [
+        (rf.plot.layer_sizes, {"ec": "black", "lw": 2}),
+        (rf.plot.layers, {"fc": "#123456"}),
+        (rf.plot.sharing, {"alpha": 0.5, "label": "bytes"}),
+        (rf.plot.timeline, {"c": "black", "linewidths": 1}),
+        (rf.plot.growth, {"c": "black", "ls": "--", "ms": 9}),
+        (rf.plot.platforms, {"vmin": 1, "vmax": 1e9, "lw": 3, "ec": "black"}),
+    ],
+)
+def test_keyword_arguments_have_all_of_their_names(
+    draw: Draw, given: dict[str, object], inventory: rf.Inventory
+) -> None:
+    draw(frame_for(draw, inventory).head(200), **given).figure.canvas.draw()
+
+
+def test_one_plot_is_one_figure_of_pyplot(inventory: rf.Inventory) -> None:
+    for count, draw in enumerate(DRAW, 1):
+        draw(frame_for(draw, inventory))
+        assert len(plt.get_fignums()) == count
 
 
 def test_two_thousand_tags_are_drawn_in_a_moment(inventory: rf.Inventory) -> None:
