@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
+import regframe as rf
 from regframe import demo
+from regframe.demo.shapes import add_shapes
 from tests.notebooks.run import notebooks, run
 
 # Where people and CI keep things, and where programs put what they make.
@@ -39,6 +43,25 @@ def test_it_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
     document = run(notebook, tmp_path)
     assert [output.text for output in outputs(document) if output.get("name") == "stderr"] == []
     assert not _SECRET.search(printed(document))
+
+
+@pytest.fixture(scope="module")
+def other_registry() -> Iterator[demo.SampleRegistry]:
+    """Give a private registry that has nothing of what the sample registry is known for."""
+    builder = demo.ContentBuilder()
+    add_shapes(builder)
+    content = builder.content()
+    with demo.serve(tls=True, username="other", password=demo.PASSWORD, content=content, writable=True) as registry:
+        yield registry
+
+
+@each_notebook()
+def test_it_runs_on_a_readers_own_registry(notebook: Path, other_registry: demo.SampleRegistry, tmp_path: Path) -> None:
+    theirs = {"target": other_registry.address, "username": "other", "password": demo.PASSWORD}
+    theirs["ca"] = str(other_registry.ca)
+    before = rf.Registry(**theirs, progress=False, cache=False).tags()
+    run(notebook, tmp_path, theirs)
+    pd.testing.assert_frame_equal(rf.Registry(**theirs, progress=False, cache=False).tags(), before)
 
 
 @each_notebook()
