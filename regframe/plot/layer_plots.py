@@ -36,6 +36,8 @@ from regframe.plot.images import layers_of_images
 from regframe.text import human_size, short_digest, shortened, step_text
 
 _FEWEST_LETTERS = 12
+# The share of the largest bar that is wide enough for its colour to be seen.
+_SEEN = 0.005
 
 
 def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: int = 25, **kwargs: Any) -> Axes:
@@ -86,7 +88,8 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, larges
     drawn = ax.barh(bars["row"], bars["size"], left=bars["left"], **style)
     name_rows(ax, list(bars.drop_duplicates("row")["name"]))
     settle(ax)
-    marked = "coloured and dark grey" if DARK_GREY in colours.values() else "coloured"
+    dark = bars.loc[[colour == DARK_GREY for colour in of_layers], "size"]
+    marked = "coloured and dark grey" if dark.max() > totals["size"].max() * _SEEN else "coloured"
     bytes_axis(ax, f"{kind} size; {marked}: layers that several of these images share")
     hidden = len(totals) - len(shown)
     of = "1 image" if len(totals) == 1 else f"{len(totals):,} images"

@@ -181,6 +181,7 @@ def growth(
             markersize=3.5,
             linewidth=1.4,
             label=shortened(name, 30),
+            zorder=2 + 1 / len(some),  # A long line hides no short one.
         )
         ax.plot(some["released_at"], some["size"].astype(float), **style)
     if ax.get_yscale() == "linear":
