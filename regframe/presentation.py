@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from regframe.errors import printable
+from regframe.errors import ConfigurationError, printable
 from regframe.text import NO_FORMULAS, human_size, short_digest, step_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SIZES = re.compile(r"(?:.*_)?size(?:_change)?|size_(?:before|after)|freed|logical|stored|exclusive|shared")
 _DIGESTS = re.compile(r".*digest|diff_id|subject")
+_SIZE_OR_DATE = re.compile(r"-?[\d.]+ [kMGTPE]?B|\d{4}-\d\d-\d\d \d\d:\d\d")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 VENDOR = "application/vnd."
 _LONGEST_CELL = 400
 _LONGEST_STYLED = 120
@@ -40,11 +42,20 @@ def style(frame: pd.DataFrame, *, rows: int = 200) -> Styler:
     pandas.io.formats.style.Styler
         Which more styles may be added to.
 
+    Raises
+    ------
+    ConfigurationError
+        If it is no frame.
+
     Examples
     --------
     >>> rf.style(registry.images("httpd"))                                # doctest: +SKIP
     >>> rf.style(frame).background_gradient(subset=["size"])              # doctest: +SKIP
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise ConfigurationError(
+            f"rf.style needs a frame, such as inventory.images, and was given {type(frame).__name__}."
+        )
     shown = frame.head(rows)
     if not (shown.index.is_unique and shown.columns.is_unique):
         # A Styler does not take the same label twice.
@@ -100,7 +111,12 @@ def size_text(size: float) -> str:
 
 
 def _escaping(write: Callable[[Any], str]) -> Callable[[Any], str]:
-    return lambda value: html.escape(printable(write(value), _LONGEST_STYLED))
+    return lambda value: _unbroken(html.escape(printable(write(value), _LONGEST_STYLED)))
+
+
+def _unbroken(text: str) -> str:
+    """Return a size or a date so that a narrow column does not part it, in pages that drop a table's style too."""
+    return text.replace(" ", _NO_BREAK) if _SIZE_OR_DATE.fullmatch(text) else text
 
 
 def _label(value: Any) -> str:

@@ -29,7 +29,7 @@ def test_people_see_sizes_dates_and_short_digests_and_the_data_stays() -> None:
     before = images.copy(deep=True)
     styler = rf.style(images)
     shown = styler.to_html()
-    for text in ("52.3 MB", "1,234", "2024-05-06 07:08", ">0123456789ab<"):
+    for text in ("52.3\N{NO-BREAK SPACE}MB", "1,234", "2024-05-06\N{NO-BREAK SPACE}07:08", ">0123456789ab<"):
         assert text in shown
     assert DIGEST not in shown
     assert "<NA>" not in shown
@@ -47,6 +47,11 @@ def test_what_others_wrote_is_text_and_no_markup() -> None:
     assert "<script>alert" not in shown
     assert "<a " not in shown
     assert "\x1b" not in shown
+
+
+def test_what_is_no_frame_is_said_in_a_sentence() -> None:
+    with pytest.raises(rf.ConfigurationError, match=r"such as inventory\.images, and was given Series"):
+        rf.style(one_image()["size"])  # type: ignore[arg-type]
 
 
 def test_a_large_frame_is_its_first_rows_and_says_so() -> None:
