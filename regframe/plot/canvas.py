@@ -77,6 +77,8 @@ def axes(ax: Axes | Figure | None, height: float) -> Axes:
         return ax
     height = min(height, _TALLEST)
     if ax is not None:
+        if not isinstance(ax, Figure):
+            raise ConfigurationError(f"A plot is drawn on one Axes or an empty Figure; ax is {type(ax).__name__}.")
         ax.set_figheight(height)
         return ax.add_subplot()
     # Not loaded for who brings axes: pyplot chooses a backend and keeps its figures.
@@ -211,9 +213,7 @@ def dates_axis(ax: Axes) -> None:
 
 def settle(ax: Axes) -> None:
     """Let the layout find its place: only then is it known how much room there is."""
-    figure = ax.get_figure(root=True)
-    if figure is not None:
-        figure.draw_without_rendering()
+    ax.figure.figure.draw_without_rendering()  # The whole figure's, which a subfigure calls so.
 
 
 def letters(count: int, points: float) -> float:

@@ -66,7 +66,7 @@ def layer_sizes(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, larges
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def layers(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: in
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------

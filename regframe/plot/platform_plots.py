@@ -61,7 +61,7 @@ def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: 
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------

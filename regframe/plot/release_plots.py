@@ -82,7 +82,7 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def growth(
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------

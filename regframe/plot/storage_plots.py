@@ -50,7 +50,7 @@ def storage(stored: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: i
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def sharing(layers: pd.DataFrame, *, ax: Axes | Figure | None = None, largest: i
     Raises
     ------
     ConfigurationError
-        If the frame lacks one of these columns, or is no frame.
+        If the frame lacks one of these columns, or is no frame; or ``ax`` is neither.
 
     Examples
     --------

@@ -63,6 +63,18 @@ def test_it_draws_where_it_is_told_and_leaves_the_frame_alone(draw: Draw, invent
 
 
 @pytest.mark.parametrize("draw", DRAW)
+def test_several_axes_at_once_are_refused_in_a_sentence(draw: Draw, inventory: rf.Inventory) -> None:
+    with pytest.raises(rf.ConfigurationError, match="one Axes or an empty Figure; ax is ndarray"):
+        draw(frame_for(draw, inventory), ax=plt.figure().subplots(1, 2))
+
+
+def test_axes_of_a_part_of_a_figure_are_drawn_on(inventory: rf.Inventory) -> None:
+    parts = plt.figure(layout="constrained").subfigures(1, 2)
+    for part, draw in zip(parts, (rf.plot.timeline, rf.plot.layers), strict=True):
+        draw(frame_for(draw, inventory), ax=part.add_subplot())
+
+
+@pytest.mark.parametrize("draw", DRAW)
 def test_an_empty_figure_gets_the_height_that_is_needed(draw: Draw, inventory: rf.Inventory) -> None:
     drawn = frame_for(draw, inventory)
     figure = Figure(figsize=(10, 1))
