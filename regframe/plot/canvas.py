@@ -37,6 +37,8 @@ _LETTER = 0.62
 _POINTS = 72
 # In a legend: a line of it, the space above it, and how wide a mark is beside its words.
 _ENTRY, _SPACE, _MARK = 13, 6, 8
+# And of all of it, in inches.
+KEY = 0.4
 _ROW = 0.34
 _LEAST_ROW = 0.19
 _TALLEST = 120.0
@@ -87,10 +89,13 @@ def axes(ax: Axes | Figure | None, height: float) -> Axes:
     return plt.subplots(figsize=(10, height), layout="constrained")[1]
 
 
-def room(ax: Axes | Figure | None, rows: int, least: float = _LEAST_ROW) -> int:
-    """Return how many rows can be read: as many as were asked for, unless the given axes are too low for them."""
+def room(ax: Axes | Figure | None, rows: int, least: float = _LEAST_ROW, head: float = 0.0) -> int:
+    """Return how many rows can be read: as many as were asked for, unless the given axes are too low for them.
+
+    ``least`` is what a row needs, ``head`` what will be written above them, in inches.
+    """
     height = ax.get_window_extent().height / ax.figure.dpi if isinstance(ax, Axes) else _TALLEST
-    return max(min(rows, int(height / least)), 1)
+    return max(min(rows, int((height - head) / least)), 1)
 
 
 def axes_for_rows(ax: Axes | Figure | None, rows: int, row: float = _ROW) -> Axes:

@@ -34,6 +34,8 @@ from regframe.version import tag_order
 _NEEDED = ("repository", "tag", "digest", "index_digest", "platform", "kind", "size")
 # One hue from light to dark, for eyes that see no colour too.
 _COLOURS = "Blues"
+# In inches: the names of platforms stand aslant above the rows.
+_HEAD = 0.9
 
 
 def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: int = 30, **kwargs: Any) -> Axes:
@@ -74,7 +76,7 @@ def platforms(images: pd.DataFrame, *, ax: Axes | Figure | None = None, newest: 
     rows = _releases(images)
     # Of many repositories, the highest versions of each.
     rank = rows.groupby("repository", dropna=False).cumcount().to_numpy()
-    shown = rows.take(np.sort(np.argsort(rank, kind="stable")[: room(ax, newest)])).reset_index(drop=True)
+    shown = rows.take(np.sort(np.argsort(rank, kind="stable")[: room(ax, newest, head=_HEAD)])).reset_index(drop=True)
     ax = axes_for_rows(ax, len(shown), 0.28)
     if shown.empty:
         return nothing(ax, "no images")

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from regframe.analysis.releases import releases as release_table
 from regframe.plot.canvas import (
     BLUE,
+    KEY,
     PALETTE,
     SKY,
     SMALL,
@@ -91,7 +92,7 @@ def timeline(images: pd.DataFrame, *, ax: Axes | Figure | None = None, lanes: in
     releases, undated = _dated(_releases(images))
     releases = releases.assign(lane=_lanes(releases), level=_levels(releases))
     newest = releases.groupby("lane", sort=False)["released_at"].max().sort_index()
-    shown = list(newest.sort_values(ascending=False, kind="stable").index[: room(ax, lanes, _LEAST_LANE)])
+    shown = list(newest.sort_values(ascending=False, kind="stable").index[: room(ax, lanes, _LEAST_LANE, head=KEY)])
     if releases["repository"].nunique() == 1:
         shown.sort(key=_lane_order, reverse=True)
     ax = axes_for_rows(ax, len(shown), 0.42)

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from regframe.plot.canvas import (
     BLUE,
+    KEY,
     ORANGE,
     SKY,
     axes_for_rows,
@@ -146,7 +147,7 @@ def _bars(
     is_common = values["everywhere"].gt(0) if "everywhere" in values else False
     ordered = ordered.assign(is_common=is_common)
     ordered = ordered.sort_values(["is_common", "total", "name"], ascending=[False, False, True], kind="stable")
-    shown = ordered.head(room(ax, largest)).reset_index(drop=True)
+    shown = ordered.head(room(ax, largest, head=KEY)).reset_index(drop=True)
     ax = axes_for_rows(ax, len(shown))
     if shown.empty:
         return nothing(ax, "nothing stored")

@@ -162,7 +162,7 @@ def test_a_date_that_is_only_seen_is_counted_and_not_drawn(inventory: rf.Invento
     assert len(ax.get_yticks()) == 1
 
 
-@pytest.mark.parametrize("size", [(10, 6), (5, 3)])
+@pytest.mark.parametrize("size", [(10, 6), (5, 3), (4, 3), (16, 4)])
 @pytest.mark.parametrize("draw", DRAW)
 def test_no_name_is_written_over_another_or_outside(draw: Draw, inventory: rf.Inventory, size: tuple[int, int]) -> None:
     figure = Figure(figsize=size, layout="constrained")
