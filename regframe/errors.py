@@ -19,7 +19,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 __all__ = [
     "CertificateRefused",
@@ -84,6 +84,11 @@ class RegframeError(Exception):
         self.status = details.get("status")
         self.code = details.get("code")
         self.url = details.get("url")
+
+    def without_frames(self) -> Self:
+        """Let go of the frames it was raised in, and with them of what was read there, before it is kept."""
+        self.__traceback__ = self.__context__ = None
+        return self
 
 
 class RegframeWarning(UserWarning):

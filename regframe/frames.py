@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from regframe.bounds import images_within
 from regframe.errors import InvalidDocument, RegframeError
 from regframe.oci.config import ImageConfig, layer_of_each_step, settings
 from regframe.oci.descriptor import Platform
@@ -248,16 +249,26 @@ class Frames:
     errors: pd.DataFrame
 
 
-def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: frozenset[str] = frozenset()) -> Frames:
+def frames_of(
+    records: Records,
+    platforms: tuple[Platform, ...] = (),
+    only: frozenset[str] = frozenset(),
+    *,
+    is_local: bool = False,
+) -> Frames:
     """Return the frames of everything that a scan has read.
 
     Repositories keep the registry's order, tags stand in natural version order, images in the order of their index,
     layers and history from the lowest on.
+
+    Raises
+    ------
+    TooLarge
+        If they are those of a place on this machine, and have more rows than these may.
     """
     order = {name: position for position, name in enumerate(records.repositories)}
     tags = sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest))
-    digests = {tag.digest for tag in tags if tag.digest}
-    behind = {digest: records.images(digest, platforms, only) for digest in digests}
+    behind = images_within(records, platforms, only, is_local=is_local)
     rows = [
         (tag.repository, tag.tag, records.tagged(image, tag.repository, tag.tag))
         for tag in tags
@@ -266,7 +277,7 @@ def frames_of(records: Records, platforms: tuple[Platform, ...] = (), only: froz
     shown = [image for _, _, image in rows]
     fields = {id(image): _image_fields(image, records) for image in shown}
     images = frame("images", [_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows])
-    pointed = {digest: _pointed(records, digest) for digest in (None, *digests)}
+    pointed = {digest: _pointed(records, digest) for digest in (None, *behind)}
     return Frames(
         repositories=frame("repositories", records.repositories.items()),
         tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags]),

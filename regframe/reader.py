@@ -20,6 +20,7 @@ from regframe.resume import first_seen, known_tags
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
 from regframe.sources import Source
+from regframe.target import Place
 from regframe.uncompressed import estimate
 
 
@@ -93,7 +94,8 @@ class Reader:
 
     def _framed(self, records: Records, only: frozenset[str]) -> Frames:
         with _garbage_left():
-            return frames_of(records, self._connection.platforms, only)
+            is_local = isinstance(self._connection.reach, Place)
+            return frames_of(records, self._connection.platforms, only, is_local=is_local)
 
     def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the frame that was asked for; if nothing at all could be read, raise why."""

@@ -36,6 +36,9 @@ class Failure:
     tag: str | None = None
     digest: str | None = None
 
+    def __post_init__(self) -> None:
+        self.error.without_frames()
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -84,7 +87,7 @@ class Records:
 
     def images(self, digest: str, wanted: tuple[Platform, ...] = (), only: frozenset[str] = frozenset()) -> list[Image]:
         """Return the images behind a digest that a tag points to, in the order of its index."""
-        images = self._images(digest, wanted, (), None)
+        images = self._images(digest, wanted, {}, None)
         return [image for image in images if not only or image.digest in only]
 
     def tagged(self, image: Image, repository: str, tag: str | None) -> Image:
@@ -113,15 +116,17 @@ class Records:
             yield document.config.digest
 
     def _images(
-        self, digest: str, wanted: tuple[Platform, ...], indexes: tuple[str, ...], entry: Descriptor | None
+        self, digest: str, wanted: tuple[Platform, ...], indexes: dict[str, None], entry: Descriptor | None
     ) -> Iterator[Image]:
         document = self.manifests.get(digest)
         if isinstance(document, Index):
+            # Each once: of indexes that name each other a hundred times, four deep, there are a hundred million ways.
             if digest not in indexes:
+                indexes[digest] = None
                 for child in document.manifests:
-                    yield from self._images(child.digest, wanted, (*indexes, digest), child)
+                    yield from self._images(child.digest, wanted, indexes, child)
         elif document is not None:
-            image = self._image(digest, document, indexes[0] if indexes else None, entry)
+            image = self._image(digest, document, next(iter(indexes), None), entry)
             if is_wanted(image.kind, image.platform, wanted, in_index=bool(indexes)):
                 yield image
 

@@ -11,9 +11,10 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from regframe.bounds import refuse_more, rows_of
 from regframe.errors import InvalidDocument, NotFound, RegframeError, printable
 from regframe.oci import media_types
-from regframe.oci.config import parse_config
+from regframe.oci.config import ImageConfig, parse_config
 from regframe.oci.descriptor import Descriptor, Platform
 from regframe.oci.kind import kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest
@@ -121,6 +122,7 @@ class Scan:
         self._asked: dict[str, dict[str, _Job | None]] = {}
         self._tags_seen: set[tuple[str, str]] = set()
         self._unread: dict[tuple[str, str], Tag] = {}
+        self._rows = 0
 
     async def run(self) -> Records:
         """Read everything, and return what was read and what failed.
@@ -329,6 +331,7 @@ class Scan:
             manifest = self.records.manifests[digest]
         else:
             manifest = document.parsed(media_type)
+            self._count(manifest)
             self.records.manifests[digest] = manifest
             # Signatures are no part of what a registry stores of a manifest of Docker's schema 1.
             is_signed = manifest.media_type == media_types.SCHEMA1_SIGNED
@@ -375,10 +378,17 @@ class Scan:
 
     async def _read_config(self, repository: str, descriptor: Descriptor) -> None:
         try:
-            self.records.configs[descriptor.digest] = parse_config(await self._source.blob(repository, descriptor))
+            config = parse_config(await self._source.blob(repository, descriptor))
+            self._count(config)
+            self.records.configs[descriptor.digest] = config
             self._succeed(descriptor.digest)
         except RegframeError as error:
             self._fail_document(descriptor.digest, error, "config")
+
+    def _count(self, document: Manifest | Index | ImageConfig) -> None:
+        if self._source.is_local:
+            self._rows += rows_of(document)
+            refuse_more(self._rows)
 
     def _succeed(self, digest: str) -> None:
         self.progress.documents += 1
@@ -387,7 +397,7 @@ class Scan:
 
     def _fail_document(self, digest: str, error: RegframeError, operation: str) -> None:
         error.operation = error.operation or operation
-        self.records.failed_documents[digest] = error
+        self.records.failed_documents[digest] = error.without_frames()
         asked = self._asked[digest]
         elsewhere = next((repository for repository, job in asked.items() if job is not None), None)
         if elsewhere is not None:

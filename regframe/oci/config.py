@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from regframe.oci.descriptor import Descriptor, Platform, decode
+from regframe.oci.descriptor import Descriptor, Few, FewNamed, Platform, decode
 
 
 class Healthcheck(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
@@ -28,17 +28,17 @@ class ExecutionParameters(msgspec.Struct, frozen=True, gc=False, rename="pascal"
     """The part named ``config``: what a container of the image starts with."""
 
     user: str | None = None
-    exposed_ports: dict[str, Any] | None = None
-    env: list[str] | None = None
+    exposed_ports: FewNamed[Any] | None = None
+    env: Few[str] | None = None
     entrypoint: list[str] | None = None
     cmd: list[str] | None = None
-    volumes: dict[str, Any] | None = None
+    volumes: FewNamed[Any] | None = None
     working_dir: str | None = None
-    labels: dict[str, str] | None = None
+    labels: FewNamed[str] | None = None
     stop_signal: str | None = None
     healthcheck: Healthcheck | None = None
     shell: list[str] | None = None
-    on_build: list[str] | None = None
+    on_build: Few[str] | None = None
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +53,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class RootFilesystem(msgspec.Struct, frozen=True, gc=False):
     """The digests of the unpacked layers, lowest first."""
 
-    diff_ids: list[str] | None = None
+    diff_ids: Few[str] | None = None
 
 
 class ImageConfig(msgspec.Struct, frozen=True, gc=False, rename={"os_version": "os.version"}):
@@ -67,7 +67,7 @@ class ImageConfig(msgspec.Struct, frozen=True, gc=False, rename={"os_version": "
     docker_version: str | None = None
     config: ExecutionParameters | None = None
     rootfs: RootFilesystem | None = None
-    history: list[Step] | None = None
+    history: Few[Step] | None = None
 
     @property
     def platform(self) -> Platform:

@@ -13,6 +13,11 @@ from regframe.errors import InvalidDocument, printable
 
 T = TypeVar("T")
 
+# More than images have of anything. A document of 8 MiB could name millions of what takes a hundred bytes in memory.
+_MOST = msgspec.Meta(max_length=10_000)
+Few = Annotated[list[T], _MOST]
+FewNamed = Annotated[dict[str, T], _MOST]
+
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 

@@ -11,7 +11,7 @@ import msgspec
 from regframe.errors import InvalidDocument, printable
 from regframe.oci import media_types, schema1
 from regframe.oci.config import ImageConfig
-from regframe.oci.descriptor import Descriptor, decode
+from regframe.oci.descriptor import Descriptor, Few, decode
 from regframe.oci.digest import is_verifiable
 
 
@@ -48,7 +48,7 @@ _ABSENT = msgspec.Raw()
 class _AnyManifest(msgspec.Struct, gc=False, rename="camel"):
     media_type: str | None = None
     config: Descriptor | None = None
-    layers: list[Descriptor] | None = None
+    layers: Few[Descriptor] | None = None
     manifests: list[Descriptor] | None = None
     fs_layers: msgspec.Raw = _ABSENT
     annotations: dict[str, str] | None = None

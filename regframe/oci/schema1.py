@@ -13,7 +13,7 @@ import msgspec
 
 from regframe.errors import InvalidDocument
 from regframe.oci.config import ImageConfig, Step
-from regframe.oci.descriptor import Descriptor, decode
+from regframe.oci.descriptor import Descriptor, Few, decode
 
 
 class _Layer(msgspec.Struct, rename="camel"):
@@ -29,8 +29,8 @@ class _Signature(msgspec.Struct):
 
 
 class _Document(msgspec.Struct, rename="camel"):
-    fs_layers: list[_Layer]
-    history: list[_HistoryEntry]
+    fs_layers: Few[_Layer]
+    history: Few[_HistoryEntry]
     signatures: list[_Signature] | None = None
 
 

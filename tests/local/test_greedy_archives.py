@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from tests.local.tars import END, MIB, entry, lazily, nothing_is_written, tar
+import regframe as rf
+from tests.local.tars import END, MIB, blob, descriptor, entry, layout, lazily, nothing_is_written, tar
 from tests.parts import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def bomb(compress: Callable[[bytes], bytes], members: int) -> bytes:
@@ -34,6 +38,26 @@ def with_a_large_dictionary(data: bytes) -> bytes:
     block[-4:] = zlib.crc32(block[:-4]).to_bytes(4, "little")
     packed[header] = block
     return bytes(packed)
+
+
+def image(history: int = 0, layers: int = 0, tags: int = 1) -> dict[str, bytes]:
+    """Return a layout's files, with an image of so many steps and layers under so many tags."""
+    config = b'{"os":"linux","architecture":"amd64","history":[' + b",".join([b"{}"] * history) + b"]}"
+    manifest = json.dumps({"config": descriptor(config), "layers": [descriptor(b"")] * layers}).encode()
+    entries = [
+        descriptor(manifest, annotations={"org.opencontainers.image.ref.name": f"{number}"}) for number in range(tags)
+    ]
+    index = json.dumps({"manifests": entries}).encode()
+    return {"index.json": index, blob(config): config, blob(manifest): manifest}
+
+
+def links_to_one_large_file(count: int) -> bytes:
+    """Return an archive in which all of the manifests are the same 8 MiB, which none of their digests is of."""
+    names = [descriptor(b"%d" % number) for number in range(count)]
+    links = [
+        entry(f"blobs/{name['digest'].replace(':', '/')}", type=tarfile.LNKTYPE, linkname="large") for name in names
+    ]
+    return tar({"index.json": json.dumps({"manifests": names}).encode(), "large": b"{" + b" " * (8 * MIB - 1)}, *links)
 
 
 # What would take all memory: how the file is made, and what is said.
@@ -83,11 +107,23 @@ GREEDY: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(gzip.compress(tar({f"{n}": b"[" * 8 * MIB for n in range(9)}))),
         "bytes of documents",
     ),
+    "steps": (lambda path: path.write_bytes(tar(image(history=2_000_000))), "of length <= 10000 - at `$.history`"),
+    "layers": (lambda path: path.write_bytes(tar(image(layers=50_000))), "of length <= 10000 - at `$.layers`"),
+    "layers of tags": (
+        lambda path: path.write_bytes(tar(image(layers=5_000, tags=1_001))),
+        "comes to 5,006,001 layers, steps and settings",
+    ),
+    "errors that keep what they are about": (
+        lambda path: path.write_bytes(links_to_one_large_file(60)),
+        "The bytes have the digest",
+    ),
 }
 
 READ = r"""
-import json, re, sys, time
+import json, re, sys, time, warnings
 import regframe as rf
+
+warnings.simplefilter("ignore", rf.RegframeWarning)
 
 def peak():
     # ru_maxrss would begin with what the process took that started this one.
@@ -95,9 +131,10 @@ def peak():
 
 for path in [None, *sys.argv[1:]]:
     before, start = peak(), time.monotonic()
+    registry = rf.Registry(f"oci-archive:{path}")
     try:
-        rf.Registry(f"oci-archive:{path}").images()
-        said = ""
+        registry.images()
+        said = registry.errors["message"].iloc[0]
     except rf.RegframeError as error:
         said = str(error)
     print(json.dumps([said, peak() - before, time.monotonic() - start]))
@@ -115,3 +152,18 @@ def test_what_would_take_all_memory_is_refused_within_bounds(tmp_path: Path) -> 
         print(f"{name}: {mebibytes:.0f} MiB, {seconds:.1f} s: {said}")
         assert sentence in said, name
         assert mebibytes < 150, name
+
+
+def test_indexes_that_name_each_other_many_times_are_followed_once(tmp_path: Path) -> None:
+    """A hundred entries, four deep, would be a hundred million images."""
+    files = layout()
+    [named] = json.loads(files["index.json"])["manifests"]
+    inner = {"digest": named["digest"], "size": named["size"]}
+    for _ in range(4):
+        index = json.dumps({"mediaType": INDEX, "manifests": [inner] * 100}).encode()
+        files[blob(index)] = index
+        inner = descriptor(index, mediaType=INDEX)
+    (tmp_path / "archive").write_bytes(tar(files | {"index.json": json.dumps({"manifests": [inner]}).encode()}))
+    images = rf.Registry(f"oci-archive:{tmp_path / 'archive'}").images()
+    assert images["digest"].to_list() == [named["digest"]] * 100
+    assert images["index_digest"].unique().tolist() == [inner["digest"]]

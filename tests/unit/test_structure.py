@@ -18,7 +18,7 @@ ROOMS = (
     ("errors", "version", "text", "folder"),
     ("reference", "oci", "target"),
     ("sources",),
-    ("records", "scan", "batches", "uncompressed", "progress", "skopeo"),
+    ("records", "bounds", "scan", "batches", "uncompressed", "progress", "skopeo"),
     ("frames", "formats", "order", "selection"),
     ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "inventories", "aio", "registry"),

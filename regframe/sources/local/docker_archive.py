@@ -74,7 +74,7 @@ class DockerArchiveSource(ListedSource):
             document = self._read(image)
         except InvalidDocument as error:
             digest = digest_of(msgspec.json.encode(image))
-            self._failed[digest] = error
+            self._failed[digest] = error.without_frames()
         except NotFound as error:
             digest = digest_of(msgspec.json.encode(image))
             self._failed[digest] = InvalidDocument(f"{self.name} lacks a part of the image: {error}")

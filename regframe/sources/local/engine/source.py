@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 
 from regframe.errors import InvalidDocument, InvalidReference, NotFound, RegistryError, Unsupported, printable
-from regframe.oci.descriptor import Descriptor, Platform
+from regframe.oci.descriptor import Descriptor, Few, Platform
 from regframe.oci.digest import is_verifiable
 from regframe.oci.manifest import Index
 from regframe.oci.media_types import INDEXES
@@ -44,7 +44,7 @@ class _ManifestList(msgspec.Struct, rename="camel"):
 
 _list = msgspec.json.Decoder(list[Listed])
 _inspected = msgspec.json.Decoder(Inspected)
-_history = msgspec.json.Decoder(list[PastStep])
+_history = msgspec.json.Decoder(Few[PastStep])
 _version = msgspec.json.Decoder(_Version)
 _info = msgspec.json.Decoder(_Info)
 _manifest_list = msgspec.json.Decoder(_ManifestList)
