@@ -3,35 +3,77 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import regframe as rf
 from tests.local.places import NAME, TAG, Places
-from tests.parts import RegistryServer, needs, run
+from tests.parts import RegistryServer, needs, run, start_podman
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-# What each place's own way of storing an image decides: its name, its documents' format, and how layers are compressed.
-OF_THE_PLACE = {
-    "images": "repository tag digest media_type manifest_size config_size size uncompressed_size base_digest",
-    "layers": "repository tag digest media_type layer_digest compression size uncompressed_size uncompressed_estimated",
-    "history": "repository tag digest layer_digest size uncompressed_size",
-    "config": "repository tag digest",
+# In which columns a place says otherwise than a registry that has the image in the same format, or nothing.
+_NAMES = "repository tag "
+_SAME = dict.fromkeys(("images", "layers", "history", "config"), _NAMES)
+_OTHER_FORMAT = {
+    "images": "tag digest media_type manifest_size base_digest",
+    "layers": "tag digest media_type",
+    "history": "tag digest",
+    "config": "tag digest",
 }
+# Both sizes of a layer are known.
+_PULLED = {
+    "images": _NAMES + "uncompressed_size",
+    "layers": _NAMES + "uncompressed_size uncompressed_estimated",
+    "history": _NAMES + "uncompressed_size",
+    "config": _NAMES,
+}
+# Layers that are not compressed have other digests, and so has their manifest.
+_UNPACKED = {
+    "images": _NAMES + "digest size uncompressed_size manifest_size",
+    "layers": _NAMES + "digest layer_digest media_type compression size uncompressed_size uncompressed_estimated",
+    "history": _NAMES + "digest layer_digest size uncompressed_size",
+    "config": _NAMES + "digest",
+}
+_ENGINE = {**_UNPACKED, "images": f"{_UNPACKED['images']} config_size"}
+DIFFERENT = {
+    "registry v2s2": _OTHER_FORMAT,
+    "oci": _SAME,
+    "oci-archive": _SAME,
+    "dir gzip": _SAME,
+    "dir": _UNPACKED,
+    "docker-archive": _UNPACKED,
+    "containers-storage": _UNPACKED,
+    "containers-storage pulled": _PULLED,
+    "podman": _ENGINE,
+    "podman loaded": _ENGINE,
+}
+PLACES = tuple(DIFFERENT)
 COMPRESSED = ("registry v2s2", "registry oci", "oci", "oci-archive", "dir gzip")
-UNCOMPRESSED = ("docker-archive", "dir", "containers-storage")
-ENGINES = ("podman",)
-PLACES = (*COMPRESSED, *UNCOMPRESSED, *ENGINES)
+# What came by a docker-archive has Docker's format.
+BY_DOCKER_ARCHIVE = ("docker-archive", "podman loaded")
+# How the rows of the README begin that say it.
+_UNPACKED_ROW = "layers unpacked:"
+IN_README = {
+    "podman": (_UNPACKED_ROW, "engines"),
+    "docker-archive": (_UNPACKED_ROW, "docker-archives"),
+    "containers-storage": (_UNPACKED_ROW,),
+    "containers-storage pulled": ("`containers-storage:` | of what was pulled",),
+    "dir": (_UNPACKED_ROW, "`dir:`, layouts"),
+    "oci": ("`dir:`, layouts",),
+    "registry v2s2": ("Docker's format",),
+}
 
 
 @pytest.fixture(scope="session")
 def targets(places: Places, registry: RegistryServer, podman: Path) -> dict[str, str]:
-    """Give the image's place of each kind, as a target."""
+    """Give the image's place of each kind, as a target; the engine into which it was loaded is found otherwise."""
     folder = places.folder
+    pulled = f"containers-storage:[vfs@{folder / 'pulled-root'}+{folder / 'pulled-run'}]{NAME}:{TAG}"
+    there = f"docker://{registry.address}/team/app:oci"
+    run(needs("skopeo"), "copy", "--quiet", "--src-tls-verify=false", there, pulled)
     return {
         "registry v2s2": f"{registry.address}/team/app:v2s2",
         "registry oci": f"{registry.address}/team/app:oci",
@@ -40,27 +82,44 @@ def targets(places: Places, registry: RegistryServer, podman: Path) -> dict[str,
         "docker-archive": places.copy(f"docker-archive:{folder / 'docker.tar'}:{NAME}:{TAG}"),
         "dir": places.copy(f"dir:{folder / 'directory'}"),
         "containers-storage": places.stored,
+        "containers-storage pulled": pulled,
         "podman": f"podman:{NAME}:{TAG}",
         "dir gzip": places.copy(f"dir:{folder / 'compressed'}", "--dest-compress"),
     }
 
 
 @pytest.fixture(scope="session")
-def inventories(targets: dict[str, str]) -> dict[str, rf.Inventory]:
-    return {place: rf.Registry(target, progress=False).inventory() for place, target in targets.items()}
+def inventories(targets: dict[str, str], places: Places) -> dict[str, rf.Inventory]:
+    found = {place: rf.Registry(target, progress=False).inventory() for place, target in targets.items()}
+    with (
+        tempfile.TemporaryDirectory(prefix="store-") as name,
+        start_podman([f"--root={name}/root", f"--runroot={name}/run", "--storage-driver=vfs"]) as socket,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        run(needs("podman"), f"--url=unix://{socket}", "load", f"--input={places.folder / 'docker.tar'}")
+        monkeypatch.setenv("CONTAINER_HOST", f"unix://{socket}")
+        found["podman loaded"] = rf.Registry(targets["podman"], progress=False).inventory()
+    return found
 
 
-def without(frame: pd.DataFrame, columns: str) -> pd.DataFrame:
-    return frame.drop(columns=columns.split())
-
-
-@pytest.mark.parametrize("name", OF_THE_PLACE)
-@pytest.mark.parametrize("place", PLACES[1:])
+@pytest.mark.parametrize("name", _SAME)
+@pytest.mark.parametrize("place", PLACES)
 def test_the_frames_are_the_same_everywhere(inventories: dict[str, rf.Inventory], place: str, name: str) -> None:
-    expected, found = (getattr(inventories[one], name) for one in (PLACES[0], place))
-    assert len(found) == {"images": 1, "layers": 3, "history": 12}.get(name, len(found))
-    pd.testing.assert_frame_equal(without(found, OF_THE_PLACE[name]), without(expected, OF_THE_PLACE[name]))
+    like = "registry v2s2" if place in BY_DOCKER_ARCHIVE else "registry oci"
+    expected, found = (getattr(inventories[one], name) for one in (like, place))
+    assert len(found) == {"images": 1, "layers": 3, "history": 12}.get(name, len(found)) > 0
+    different = DIFFERENT[place][name].split()
+    pd.testing.assert_frame_equal(found.drop(columns=different), expected.drop(columns=different))
+    assert not [column for column in different if found[column].equals(expected[column])]
     assert inventories[place].errors.empty
+
+
+@pytest.mark.parametrize("place", IN_README)
+def test_the_readme_names_what_a_place_says_otherwise(place: str) -> None:
+    lines = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8").splitlines()
+    said = [next(line for line in lines if line.startswith(f"| {start}")) for start in IN_README[place]]
+    columns = {column for columns in DIFFERENT[place].values() for column in columns.split()} - set(_NAMES.split())
+    assert not {column for column in columns if f"`{column}`" not in " ".join(said)}
 
 
 def test_the_image_is_the_one_that_was_built(inventories: dict[str, rf.Inventory], places: Places) -> None:
@@ -110,7 +169,7 @@ def test_uncompressed_sizes_are_estimated_from_the_end_of_a_layer(
     assert layers["uncompressed_estimated"].all()
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith(("registry", *ENGINES))])
+@pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith(("registry", "podman"))])
 def test_inspect_is_what_skopeo_shows(targets: dict[str, str], place: str) -> None:
     witness = json.loads(run(needs("skopeo"), "inspect", targets[place]))
     found = dict(rf.Registry(targets[place], progress=False).inspect())
