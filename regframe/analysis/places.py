@@ -16,7 +16,8 @@ def compare(here: Images | str, there: Images | str) -> pd.DataFrame:
     """Return which images of two places are the same, which differ, and which are in one of them only.
 
     Images are the same if their config digest (the image ID) is, whatever the manifest's format or compression; where
-    a place does not know that, and for what is no image, if the manifest's or the index's digest is.
+    a place does not know that, and for what is no image, if the manifest's or the index's digest is. One whose platform
+    is called otherwise, such as an engine of Podman's, which leaves the variant out, is the same all the same.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def compare(here: Images | str, there: Images | str) -> pd.DataFrame:
         ===================  ===================  ======================================================================
         repository           str                  without the registry of one of the places before it
         tag                  str                  of an image without a tag, its digest
-        platform             category             os/architecture/variant; missing for what is no image
+        platform             category             os/architecture/variant, as it is called here; missing for no image
         state                category             same, different, only here, only there
         newer                category             here or there, where they differ and the configs' dates tell
         digest_here          str                  the manifest's digest; missing where the place does not know it
