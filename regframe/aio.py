@@ -19,7 +19,9 @@ from regframe.errors import (
     printable,
 )
 from regframe.inventories import Inventories
+from regframe.oci.descriptor import Platform
 from regframe.questions import Questions
+from regframe.records import is_wanted
 from regframe.reference import EVERYTHING, is_repository
 from regframe.scan import Depth
 from regframe.selection import Selection, choose
@@ -259,6 +261,13 @@ class AsyncRegistry(Inventories, Questions, Writer):
         if self._warns:
             self._warn(stacklevel=3)
         found = pulled(here, frames.images, self._connection.name)
+        # Only images for the platforms that are wanted were read.
+        is_read = [
+            state != "gone"
+            or is_wanted("image", Platform.parse(str(platform)), self._connection.platforms, in_index=True)
+            for state, platform in zip(found["state"], found["platform"], strict=True)
+        ]
+        found = found[pd.Series(is_read, dtype=bool)].reset_index(drop=True)
         failed = found.merge(frames.errors[["repository", "tag"]].drop_duplicates(), how="left", indicator=True)
         return found.assign(state=found["state"].where(failed["_merge"] == "left_only"))
 

@@ -272,6 +272,12 @@ def test_pulled_says_which_tags_are_out_of_date(inventories: dict[str, rf.Invent
     ahead = there.pulled(other.assign(tag="oci", created=own["created"] + day))
     assert list(ahead["state"]) == ["ahead"]
     assert there.pulled(here.head(0)).empty
+    # Of other platforms than those that are read, nothing is known.
+    one = rf.Registry(registry.address, platform="linux/arm64", progress=False)
+    other = own.assign(tag="v2s2", platform="linux/s390x")
+    assert list(there.pulled(other.assign(config_digest="other"))["state"]) == ["gone"]
+    assert one.pulled(other.assign(config_digest="other")).empty
+    assert one.pulled(own.assign(tag="v2s2")).empty
 
 
 def test_pulled_looks_into_a_place(places: Places, registry: RegistryServer, tmp_path: Path) -> None:
