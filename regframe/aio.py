@@ -275,6 +275,8 @@ class AsyncRegistry(Inventories, Questions, Writer):
         """Return the images of a place on this machine, or of the first engine that answers."""
         if isinstance(local, AsyncRegistry):
             return await local.images()
+        if not isinstance(local, str | None):
+            raise InvalidReference(f'pulled takes a place such as "podman:", or a frame of images, not {type(local)}.')
         for target in [local] if local else [f"{engine}:" for engine in ENGINES]:
             try:
                 return await AsyncRegistry(self._connection.beside(target)).images()

@@ -14,7 +14,7 @@ from regframe.frames import COUNT, TEXT, Frames
 
 _CHANGES = ["kept", "replaced", "changed", "added", "removed"]
 
-Row = tuple[str, str, Any, Any, Any, Any, Any]
+Row = tuple[str, str, Any, Any, Any, Any, Any, Any]
 
 
 def diff(a: Frames, b: Frames, *, platform: str | None = None) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def diff(a: Frames, b: Frames, *, platform: str | None = None) -> pd.DataFrame:
         after        str       the same in ``b``; missing if removed
         size_before  Int64     bytes of the layer, or of the layer that the step made, in ``a``
         size_after   Int64     the same in ``b``
-        size_change  Int64     the difference, where an absent layer has no bytes; missing for what has no size
+        size_change  Int64     the difference, where an absent layer has no bytes; missing where a size is not known
         ===========  ========  ===================================================================================
 
     Raises
@@ -54,8 +54,9 @@ def diff(a: Frames, b: Frames, *, platform: str | None = None) -> pd.DataFrame:
     Notes
     -----
     Layers and steps are matched by the text of the step, in order (see :func:`~regframe.analysis.growth.growth`): a
-    layer is kept if it is the same digest, replaced if its step made another. A step is kept if it made the same layer
-    (or none) and its text is the same but for hashes of copied files. Settings are matched by section and name.
+    layer is kept if it is the same digest, or the same diff ID however it is compressed, and replaced if its step made
+    another. A step is kept if it made the same layer (or none) and its text is the same but for hashes of copied files.
+    Settings are matched by section and name.
 
     Examples
     --------
@@ -64,10 +65,14 @@ def diff(a: Frames, b: Frames, *, platform: str | None = None) -> pd.DataFrame:
     >>> changes[changes["change"] != "kept"]                                                 # doctest: +SKIP
     """
     old, new = _one_image(a, b, platform)
-    rows = [*_layers(old.layers, new.layers), *_steps(old.history, new.history), *_settings(old.config, new.config)]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    part, change, name, before, after, size_before, size_after = (list(column) for column in columns)
-    found = pd.DataFrame(
+    rows = [
+        *_layers(old.layers, new.layers),
+        *_steps(_with_diff_ids(old), _with_diff_ids(new)),
+        *_settings(old.config, new.config),
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    part, change, name, before, after, size_before, size_after, size_change = (list(column) for column in columns)
+    return pd.DataFrame(
         {
             "part": pd.Categorical(pd.Series(part, dtype=TEXT), categories=list(dict.fromkeys(part))),
             "change": pd.Categorical(pd.Series(change, dtype=TEXT), categories=_CHANGES),
@@ -76,12 +81,9 @@ def diff(a: Frames, b: Frames, *, platform: str | None = None) -> pd.DataFrame:
             "after": pd.Series(after, dtype=TEXT),
             "size_before": pd.array(size_before, dtype=COUNT),
             "size_after": pd.array(size_after, dtype=COUNT),
+            "size_change": pd.array(size_change, dtype=COUNT),
         }
     )
-    has_size = found["size_before"].notna() | found["size_after"].notna()
-    change_of_size = found["size_after"].fillna(0) - found["size_before"].fillna(0)
-    found["size_change"] = change_of_size.where(has_size)
-    return found
 
 
 def _one_image(a: Frames, b: Frames, platform: str | None) -> tuple[Frames, Frames]:
@@ -124,20 +126,41 @@ def _layers(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[Row]:
     for left, right in matched(*texts):
         before, after = _values(old, left), _values(new, right)
         digests = before.get("layer_digest"), after.get("layer_digest")
-        change = _change(digests, digests[0] == digests[1], "replaced")
-        yield "layer", change, (after or before)["created_by"], *digests, before.get("size"), after.get("size")
+        change = _change(digests, _is_same_layer(before, after), "replaced")
+        yield "layer", change, (after or before)["created_by"], *digests, *_sizes(before, after)
+
+
+def _with_diff_ids(part: Frames) -> pd.DataFrame:
+    """Return the history with the diff ID of the layer that each step made."""
+    diff_ids = part.layers.drop_duplicates("layer_digest").set_index("layer_digest")["diff_id"]
+    return part.history.assign(diff_id=part.history["layer_digest"].map(diff_ids))
+
+
+def _is_same_layer(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Return whether two rows have the same layer, however it is compressed, or both none."""
+    is_same_content = before.get("diff_id") is not None and before.get("diff_id") == after.get("diff_id")
+    return is_same_content or before.get("layer_digest") == after.get("layer_digest")
+
+
+def _sizes(before: dict[str, Any], after: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Return a layer's bytes before and after, and the difference, where no layer has no bytes."""
+    sizes = before.get("size"), after.get("size")
+    if before.get("layer_digest") is None and after.get("layer_digest") is None:
+        return *sizes, None
+    was, now = (size if side.get("layer_digest") else 0 for side, size in zip((before, after), sizes, strict=True))
+    return *sizes, None if was is None or now is None else now - was
 
 
 def _steps(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[Row]:
     texts = [[step_text(text) if isinstance(text, str) else "" for text in side["created_by"]] for side in (old, new)]
     for left, right in matched(*texts):
         before, after = _values(old, left), _values(new, right)
-        is_same = before.get("layer_digest") == after.get("layer_digest") and (
+        is_same = _is_same_layer(before, after) and (
             left is not None and right is not None and texts[0][left] == texts[1][right]
         )
         change = _change((left, right), is_same, "changed")
         text = before.get("created_by"), after.get("created_by")
-        yield "step", change, (after or before)["created_by"], *text, before.get("size"), after.get("size")
+        yield "step", change, (after or before)["created_by"], *text, *_sizes(before, after)
 
 
 def _settings(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[Row]:
@@ -147,7 +170,7 @@ def _settings(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[Row]:
         for key in dict.fromkeys(key for key in [*before, *after] if key[0] == section):
             given = key if key in before else None, key if key in after else None
             change = _change(given, before.get(key) == after.get(key), "changed")
-            yield section, change, key[1], before.get(key), after.get(key), None, None
+            yield section, change, key[1], before.get(key), after.get(key), None, None, None
 
 
 def _by_name(config: pd.DataFrame) -> dict[tuple[str, Any, int], Any]:

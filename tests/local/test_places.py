@@ -253,6 +253,28 @@ def test_what_differs_says_which_is_newer(inventories: dict[str, rf.Inventory]) 
     assert rf.compare(images, older.assign(created=images["created"]))["newer"].isna().all()
 
 
+@pytest.mark.parametrize("place", ["docker-archive", "containers-storage", "podman"])
+def test_the_layers_of_one_image_are_the_same_however_they_are_compressed(
+    inventories: dict[str, rf.Inventory], place: str
+) -> None:
+    found = rf.diff(inventories["registry oci"], inventories[place])
+    assert set(found["change"]) == {"kept"}
+    layers = found[found["part"] == "layer"]
+    assert list(layers["size_before"]) == list(inventories["registry oci"].layers["size"])
+    assert not (layers["before"] == layers["after"]).any()
+    # Of which one size is not known, there is no difference of sizes.
+    assert found["size_change"].isna().all()
+
+
+@pytest.mark.parametrize("nonsense", [None, 3, "podman:", []])
+def test_what_is_no_place_is_one_sentence(inventories: dict[str, rf.Inventory], nonsense: Any) -> None:
+    with pytest.raises(rf.InvalidReference, match="compare takes registries, inventories or frames of images"):
+        rf.compare(inventories["oci"], nonsense)
+    if not isinstance(nonsense, str | None):
+        with pytest.raises(rf.InvalidReference, match="pulled takes a place such as"):
+            rf.Registry("localhost:1", progress=False).pulled(nonsense)
+
+
 def test_pulled_says_which_tags_are_out_of_date(inventories: dict[str, rf.Inventory], registry: RegistryServer) -> None:
     own = inventories["docker-archive"].images.assign(repository=f"{registry.address}/team/app")
     day = pd.Timedelta(days=1)
