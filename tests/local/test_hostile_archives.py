@@ -320,3 +320,5 @@ def test_a_pipe_a_device_or_a_folder_is_no_archive(tmp_path: Path) -> None:
         rf.Registry(f"docker-archive:{tmp_path / 'layout'}").images()
     with pytest.raises(rf.ConfigurationError, match="this is a file: oci-archive: and docker-archive: read those"):
         rf.Registry(f"oci:{tmp_path / 'archive'}").images()
+    with pytest.raises(rf.ConfigurationError, match=r"it must be a folder\.$"):
+        rf.Registry(f"dir:{tmp_path / 'pipe'}").images()

@@ -68,7 +68,7 @@ class Folder:
         except OSError as error:
             raise unreadable(root, error) from None
         if not is_there:
-            hint = ", and this is a file: oci-archive: and docker-archive: read those" if root.exists() else ""
+            hint = ", and this is a file: oci-archive: and docker-archive: read those" if root.is_file() else ""
             raise ConfigurationError(f"There is no {what} at {root}: it must be a folder{hint}.")
         self._root = root.resolve()
 
