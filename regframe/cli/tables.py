@@ -241,6 +241,7 @@ def _counts(name: str, row: str, frame: pd.DataFrame) -> str:
         unpacked = stored["size"].isna().all() and stored["uncompressed_size"].notna().any()
         sizes = stored["uncompressed_size" if unpacked else "size"]
         counted += f"{distinct}, {human_size(int(sizes.sum()))}{' uncompressed' if unpacked else ''}"
+        counted += "; uncompressed sizes are estimates" if frame["uncompressed_estimated"].any() else ""
     return counted
 
 

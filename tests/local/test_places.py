@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,9 @@ def test_uncompressed_sizes_are_estimated_from_the_end_of_a_layer(
     layers = rf.Registry(targets[place], progress=False).layers(uncompressed=True)
     assert list(layers["uncompressed_size"]) == list(inventories["dir"].layers["uncompressed_size"])
     assert layers["uncompressed_estimated"].all()
+    command = (sys.executable, "-m", "regframe", "layers", targets[place], "--format=table")
+    assert run(*command, "--uncompressed").endswith("; uncompressed sizes are estimates\n")
+    assert "estimate" not in run(*command)
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if not place.startswith(("registry", "podman"))])
