@@ -19,6 +19,8 @@ TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 ENGINES: tuple[Transport, ...] = ("docker-daemon", "podman")
 _FILES = frozenset({"oci", "oci-archive", "docker-archive", "dir"})
 _NAMES_IMAGES_BY_REGISTRY = frozenset({"docker-daemon", "podman", "containers-storage", "docker-archive"})
+# As skopeo splits it: a path has no colon, but after a drive of Windows.
+_FILE = re.compile(r"^((?:[A-Za-z]:(?=[\\/]))?[^:]*):?(.*)$", re.DOTALL)
 _SUFFIXES = re.compile(r"(?:\.tar)?(?:\.(?:gz|bz2|xz|zst|tgz))?$")
 
 
@@ -114,8 +116,8 @@ def is_transport(text: str) -> TypeGuard[Transport]:
 
 def _local(transport: Transport, rest: str) -> Target:
     if transport in _FILES:
-        # As skopeo splits it: a path has no colon. A folder of dir: holds one image, and its path may have one.
-        path, _, selected = (rest, "", "") if transport == "dir" else rest.partition(":")
+        # A folder of dir: holds one image, and its path may have a colon.
+        path, selected = (rest, "") if transport == "dir" else _FILE.findall(rest)[0]
         if not path:
             raise InvalidReference(f"“{transport}:” goes with a path, as in {transport}:path/to/it.")
     else:

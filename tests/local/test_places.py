@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import regframe as rf
+from tests.local import tars
 from tests.local.places import NAME, TAG, Places
 from tests.parts import RegistryServer, needs, run, start_podman
 
@@ -205,6 +206,29 @@ def test_a_layout_lists_what_it_holds(places: Places, tmp_path: Path) -> None:
         registry.images("many-images:4.0")
     with pytest.raises(rf.InvalidReference, match=r"There are 3 images; name one of them, such as many-images:1\.0"):
         registry.inspect()
+
+
+def test_a_name_without_a_tag_is_a_repository(places: Places, tmp_path: Path) -> None:
+    layout = f"oci:{tmp_path / 'layout'}"
+    for name in ("team/app", "quay.io/team/app", "1.0"):
+        places.copy(f"{layout}:{name}")
+        found = rf.Registry(f"{layout}:{name}", progress=False).images()
+        digest = json.loads(run(needs("skopeo"), "inspect", f"{layout}:{name}"))["Digest"]
+        assert list(found["digest"]) == [digest]
+    images = rf.Registry(layout, progress=False).images().fillna({"tag": ""})
+    named = [["team/app", ""], ["quay.io/team/app", ""], ["layout", "1.0"]]
+    assert images[["repository", "tag"]].to_numpy().tolist() == named
+
+
+def test_of_two_images_with_one_name_both_are_listed(tmp_path: Path) -> None:
+    files = tars.layout("1", "2")
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data.replace(b': "2"', b': "1"'))
+    first, second = (entry["digest"] for entry in json.loads(files["index.json"])["manifests"])
+    images = rf.Registry(f"oci:{tmp_path}", progress=False).images().set_index("digest")["tag"]
+    assert images[second] == "1"
+    assert pd.isna(images[first])
 
 
 def test_nested_indexes_of_a_layout(places: Places, registry: RegistryServer, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ DIGEST = f"sha256:{64 * 'a'}"
         ("oci-archive:My App.tar.gz:1.0", Place("oci-archive", "My App.tar.gz"), Pattern("my-app", "1.0")),
         ("docker-archive:a.tar:app:1", Place("docker-archive", "a.tar"), Pattern("docker.io/library/app", "1")),
         ("dir:a:b", Place("dir", "a:b"), None),
+        ("oci:C:/some/layout:1.0", Place("oci", "C:/some/layout"), Pattern("layout", "1.0")),
+        ("docker-archive:d:\\a b.tar", Place("docker-archive", "d:\\a b.tar"), None),
+        ("docker-archive:a:app", Place("docker-archive", "a"), Pattern("docker.io/library/app")),
         ("containers-storage:", Place("containers-storage"), None),
         (
             "containers-storage:[vfs@/root+/run]app:1",

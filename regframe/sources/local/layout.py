@@ -9,7 +9,7 @@ from regframe.errors import InvalidDocument, InvalidReference, NotFound, printab
 from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import is_verifiable, verify
 from regframe.oci.manifest import Index, parse_manifest
-from regframe.reference import Pattern, is_tag
+from regframe.reference import UNNAMED, Pattern, is_tag
 from regframe.sources import Document
 from regframe.sources.local.files import Files, holds
 from regframe.sources.local.listed import ListedSource
@@ -85,5 +85,5 @@ def _named(entry: Descriptor, place: Place) -> tuple[str, str | None]:
         pattern = Pattern.parse_local(name, is_qualified=entry.annotation(_CONTAINERD_NAME) is not None)
     except InvalidReference:
         return place.own_name, None
-    exact = pattern.names_repository and pattern.names_tag
-    return (pattern.repository, pattern.tag) if exact else (place.own_name, None)
+    is_name = pattern.names_repository and (pattern.tag is None or pattern.names_tag) and pattern.repository != UNNAMED
+    return (pattern.repository, pattern.tag) if is_name else (place.own_name, None)

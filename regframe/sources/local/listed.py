@@ -41,8 +41,12 @@ class ListedSource(Source):
         return None
 
     def add(self, digest: str, repository: str, tag: str | None = None) -> None:
-        """List an image under a name."""
-        self._listed.setdefault(repository, {})[tag or digest] = digest
+        """List an image under a name; one that had this name before is listed by its digest."""
+        listed = self._listed.setdefault(repository, {})
+        before = listed.get(tag or digest, digest)
+        listed[tag or digest] = digest
+        if before != digest:
+            listed.setdefault(before, before)
 
     def add_named(self, digest: str, names: Sequence[str], otherwise: str = UNNAMED) -> None:
         """List an image under its names, such as ``quay.io/team/app:1.0``; else by its digest in another repository.
