@@ -31,8 +31,8 @@ def refuse_more(rows: int) -> None:
     """
     if rows > _MOST_ROWS:
         raise TooLarge(
-            f"This comes to {rows:,} layers, steps and settings or more, and regframe reads at most {_MOST_ROWS:,} "
-            "of a place on this machine at once: name some of its images."
+            f"This comes to {rows:,} layers, steps and settings or more, and regframe reads at most {_MOST_ROWS:,} of "
+            "a place on this machine at once: name some of its images, or write the inventory to files."
         )
 
 

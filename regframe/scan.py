@@ -122,7 +122,6 @@ class Scan:
         self._asked: dict[str, dict[str, _Job | None]] = {}
         self._tags_seen: set[tuple[str, str]] = set()
         self._unread: dict[tuple[str, str], Tag] = {}
-        self._rows = 0
 
     async def run(self) -> Records:
         """Read everything, and return what was read and what failed.
@@ -387,8 +386,8 @@ class Scan:
 
     def _count(self, document: Manifest | Index | ImageConfig) -> None:
         if self._source.is_local:
-            self._rows += rows_of(document)
-            refuse_more(self._rows)
+            self.records.rows += rows_of(document)
+            refuse_more(self.records.rows)
 
     def _succeed(self, digest: str) -> None:
         self.progress.documents += 1

@@ -10,6 +10,7 @@ import tarfile
 import zlib
 from typing import TYPE_CHECKING
 
+import pytest
 import zstandard
 
 import regframe as rf
@@ -167,3 +168,19 @@ def test_indexes_that_name_each_other_many_times_are_followed_once(tmp_path: Pat
     images = rf.Registry(f"oci-archive:{tmp_path / 'archive'}").images()
     assert images["digest"].to_list() == [named["digest"]] * 100
     assert images["index_digest"].unique().tolist() == [inner["digest"]]
+
+
+def test_what_is_written_to_files_may_have_more_rows_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "archive").write_bytes(tar(layout(*(f"{number}" for number in range(1200)))))
+    monkeypatch.setattr("regframe.bounds._MOST_ROWS", 2100)
+    monkeypatch.setattr("regframe.inventories.TAGS_IN_A_BATCH", 500)
+    place = rf.Registry(f"oci-archive:{tmp_path / 'archive'}")
+    with pytest.raises(rf.TooLarge, match="comes to 2,102 layers, steps and settings or more"):
+        place.images()
+    place.inventory(output=tmp_path / "inventory", format="csv")
+    assert len(rf.Inventory.read_csv(tmp_path / "inventory").images) == 1200
+    assert place.errors.empty
+    # So many different ones are refused before all are read.
+    monkeypatch.setattr("regframe.bounds._MOST_ROWS", 1000)
+    with pytest.raises(rf.TooLarge, match="comes to 1,001 layers"):
+        rf.Registry(place.name, strict=True).images()
