@@ -15,10 +15,10 @@ _MOST_ROWS = 5_000_000
 
 
 def rows_of(document: Manifest | Index | ImageConfig | None) -> int:
-    """Return how many rows a document makes, or, for each of which it makes several, how many things it names."""
+    """Return how many layers, steps and settings a document names."""
     if isinstance(document, ImageConfig):
         return len(document.history or ()) + len(settings(document))
-    return len(document.layers) if isinstance(document, Manifest) else 0
+    return len(document.layers) + rows_of(document.embedded_config) if isinstance(document, Manifest) else 0
 
 
 def refuse_more(rows: int) -> None:
@@ -51,7 +51,7 @@ def images_within(
     for digest, names in Counter(tag.digest for tag in records.tags if tag.digest).items():
         behind[digest] = records.images(digest, wanted, only)
         if is_local:
-            each = sum(1 + rows_of(image.manifest) + rows_of(image.config) for image in behind[digest])
+            each = sum(1 + len(image.manifest.layers) + rows_of(image.config) for image in behind[digest])
             rows += names * (each + sum(1 for _ in records.missing(digest)))
             refuse_more(rows)
     return behind

@@ -15,7 +15,7 @@ import msgspec
 
 from regframe.oci import media_types
 from regframe.oci.config import ExecutionParameters, Healthcheck, ImageConfig, RootFilesystem, Step
-from regframe.oci.descriptor import Descriptor, Platform
+from regframe.oci.descriptor import Descriptor, Few, Platform
 from regframe.oci.digest import is_verifiable
 from regframe.oci.manifest import Index, Manifest
 
@@ -69,7 +69,7 @@ class PastStep(msgspec.Struct, rename="pascal"):
 
 
 class _RootFS(msgspec.Struct, rename="pascal"):
-    layers: list[str] | None = None
+    layers: Few[str] | None = None
 
 
 class _GraphDriver(msgspec.Struct, rename="pascal"):
@@ -94,7 +94,7 @@ class Inspected(msgspec.Struct, rename="pascal"):
     manifests: list[PartOfIndex] | None = None
     digest: str = ""
     manifest_type: str = ""
-    history: list[Step] | None = None
+    history: Few[Step] | None = None
     healthcheck: Healthcheck | None = None
     annotations: dict[str, str] | None = None
 
