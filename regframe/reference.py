@@ -246,3 +246,5 @@ class Pattern:
 
 
 EVERYTHING = Pattern("*")
+# An empty list asks for nothing, not for everything: repositories have lower case names.
+NOTHING = Pattern("[A]")

@@ -20,7 +20,7 @@ from regframe.oci.kind import kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest
 from regframe.oci.schema1 import signed_bytes
 from regframe.records import Failure, Records, Tag, is_wanted
-from regframe.reference import EVERYTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
+from regframe.reference import EVERYTHING, NOTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
 from regframe.sources import Document, Source
 
 # BuildKit makes indexes one deep; a live image with an index in an index has two levels.
@@ -162,7 +162,7 @@ class Scan:
         return replace(self.records, tags=[*whole, *(Tag(repository, tag) for repository, tag in names)])
 
     def _add_first_jobs(self) -> None:
-        globs = [pattern for pattern in self._patterns if not pattern.names_repository]
+        globs = [pattern for pattern in self._patterns if not pattern.names_repository and pattern != NOTHING]
         if globs:
             self._add_list(partial(self._list_repositories, globs))
         named: dict[str, list[Pattern]] = {}

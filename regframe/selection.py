@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
-from regframe.reference import Pattern, is_digest, is_qualified, is_repository, is_tag
+from regframe.reference import NOTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
 
 Selection = str | Sequence[str] | pd.DataFrame | None
 """What to read: a reference, a repository, a glob, a list of these, a frame with a ``repository`` column
@@ -45,11 +45,7 @@ def choose(selection: Selection, read: Callable[[str], Pattern], default: Patter
     if not all(isinstance(text, str) for text in texts):
         raise InvalidReference("A selection is text, a list of texts, or a DataFrame with a column “repository”.")
     patterns = tuple(read(text) for text in texts)
-    return Chosen(patterns or _NOTHING)
-
-
-# A pattern that no repository's name matches: an empty list asks for nothing, not for everything.
-_NOTHING = (Pattern("[!*]"),)
+    return Chosen(patterns or (NOTHING,))
 
 
 def _of_frame(frame: pd.DataFrame) -> Chosen:
@@ -66,7 +62,7 @@ def _of_frame(frame: pd.DataFrame) -> Chosen:
         patterns[pattern] = None
         if row.get("digest"):
             only.add(row["digest"])
-    return Chosen(tuple(patterns) or _NOTHING, frozenset(only))
+    return Chosen(tuple(patterns) or (NOTHING,), frozenset(only))
 
 
 def _is_exact(pattern: Pattern) -> bool:

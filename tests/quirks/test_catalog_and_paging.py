@@ -163,3 +163,23 @@ def test_cosign_tags_are_told_apart_as_signatures(odd: EmulatedRegistry, connect
     images = registry.images("app").set_index("tag")
     assert images["kind"].to_dict() == {"1.0": "image", signature: "signature"}
     assert images["subject"][signature] == signed["digest"]
+
+
+def test_what_selects_nothing_asks_for_nothing(odd: EmulatedRegistry, connect: Connect) -> None:
+    """Not for the catalog, which may not be offered; nor is a repository of one letter meant."""
+    odd.image("a")
+    registry = connect(odd)
+    images = registry.images()
+    assert images["repository"].tolist() == ["a"]
+    odd.override("/v2/_catalog", lambda request: error(403, "DENIED"))
+    none = images.head(0)
+    for selection in ([], none):
+        assert registry.images(selection).empty
+        assert registry.inventory(selection).tags.empty
+        assert registry.delete(selection).empty
+        assert registry.errors.empty
+    odd.seen.clear()
+    assert registry.pulled(none).empty
+    assert registry.pulled(images.assign(repository="elsewhere/a")).empty
+    assert registry.errors.empty
+    assert not [one.path for one in odd.seen if one.path != "/v2/"]
