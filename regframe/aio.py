@@ -15,6 +15,7 @@ from regframe.errors import (
     InvalidReference,
     NoConnection,
     NotFound,
+    RegframeError,
     Unsupported,
     printable,
 )
@@ -240,15 +241,17 @@ class AsyncRegistry(Inventories, Questions, Writer):
         here = here.reset_index(drop=True)
         default = self._connection.default or EVERYTHING
         names = here["repository"].str.removeprefix(f"{self._connection.name}/")
-        is_meant = [
+        meant = [
             name != repository
             and isinstance(tag, str)
             and default.matches_repository(name)
             and default.matches_tag(tag)
             for name, repository, tag in zip(names, here["repository"], here["tag"], strict=True)
         ]
-        here = here[pd.Series(is_meant, index=here.index, dtype=bool)]
-        tags = (here.assign(repository=names)[["repository", "tag"]]).drop_duplicates()
+        is_meant = pd.Series(meant, dtype=bool)
+        # Renamed first: to a frame without rows, pandas would add those of what it is assigned.
+        tags = here.assign(repository=names)[is_meant][["repository", "tag"]].drop_duplicates()
+        here = here[is_meant]
         chosen = choose(tags, self._connection.pattern, None)
         async with self._connection.documents() as source:
             records = await self._scan(source, chosen, strict=False).run()
@@ -277,12 +280,16 @@ class AsyncRegistry(Inventories, Questions, Writer):
             return await local.images()
         if not isinstance(local, str | None):
             raise InvalidReference(f'pulled takes a place such as "podman:", or a frame of images, not {type(local)}.')
+        failed: RegframeError | None = None
         for target in [local] if local else [f"{engine}:" for engine in ENGINES]:
             try:
                 return await AsyncRegistry(self._connection.beside(target)).images()
-            except (ConfigurationError, NoConnection):
-                if local:
-                    raise
+            except (ConfigurationError, NoConnection) as error:
+                # Without a URL nothing was found or named; what was says best why it does not answer.
+                if local or isinstance(error, ConfigurationError) or error.url:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
         raise ConfigurationError(
             'No container engine answers on this machine; name a place, such as pulled("containers-storage:").'
         )

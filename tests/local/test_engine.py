@@ -477,3 +477,21 @@ def test_without_an_engine_a_sentence_says_how_to_start_it(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with pytest.raises(rf.NoConnection, match=said):
         engine(target).images()
+
+
+def test_pulled_says_why_an_engine_that_is_named_does_not_answer(
+    podman: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = engine("localhost:1")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    assert there.pulled().empty, "Podman answers"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    if Path("/run/podman/podman.sock").exists():
+        pytest.skip("an engine of this machine has /run/podman/podman.sock")
+    with pytest.raises(rf.NoConnection, match=r"at the socket /nowhere\.sock, which DOCKER_HOST names"):
+        there.pulled()
+    monkeypatch.delenv("DOCKER_HOST")
+    if Path("/var/run/docker.sock").exists():
+        pytest.skip("an engine of this machine has /var/run/docker.sock")
+    with pytest.raises(rf.ConfigurationError, match="No container engine answers on this machine"):
+        there.pulled()
