@@ -80,14 +80,7 @@ def _place(place: Images | str) -> Images:
 def _images(place: Images) -> pd.DataFrame:
     if isinstance(place, pd.DataFrame):
         return place
-    if isinstance(place, Registry):
-        return place.images()
-    if isinstance(place, Inventory):
-        return place.images
-    raise InvalidReference(
-        f"rf.compare takes registries, inventories or frames of images, and this is of {type(place)}; "
-        'of a place such as "podman:", rf.Registry("podman:").'
-    )
+    return place.images() if isinstance(place, Registry) else place.images
 
 
 def _name(place: Images) -> str | None:

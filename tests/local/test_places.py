@@ -267,8 +267,6 @@ def test_the_same_image_is_found_in_both_formats(targets: dict[str, str], regist
     assert found["state"].to_dict() == {TAG: "only here", "oci": "only there", "v2s2": "only there"}
     assert set(found["repository"]) == {"team/app"}
     pd.testing.assert_frame_equal(rf.compare(targets["docker-archive"], there).set_index("tag"), found)
-    with pytest.raises(rf.InvalidReference, match="A list is no place to compare; registries"):
-        rf.compare([], there)  # type: ignore[arg-type]
 
 
 def test_what_differs_says_which_is_newer(inventories: dict[str, rf.Inventory]) -> None:
@@ -294,11 +292,11 @@ def test_the_layers_of_one_image_are_the_same_however_they_are_compressed(
     assert found["size_change"].isna().all()
 
 
-@pytest.mark.parametrize("nonsense", [None, 3, "podman:", []])
+@pytest.mark.parametrize("nonsense", [None, 3, []])
 def test_what_is_no_place_is_one_sentence(inventories: dict[str, rf.Inventory], nonsense: Any) -> None:
-    with pytest.raises(rf.InvalidReference, match="compare takes registries, inventories or frames of images"):
+    with pytest.raises(rf.InvalidReference, match="is no place to compare; registries, targets such as"):
         rf.compare(inventories["oci"], nonsense)
-    if not isinstance(nonsense, str | None):
+    if nonsense is not None:
         with pytest.raises(rf.InvalidReference, match="pulled takes a place such as"):
             rf.Registry("localhost:1", progress=False).pulled(nonsense)
 
