@@ -20,8 +20,8 @@ def test_a_reader_runs_the_quick_start(
     notebook.run_all()
     assert notebook.errors() == []
     # The shell's variables in a step stay what they are: $A … $B is no formula.
-    step = notebook.output(4).get_by_role("cell", name="$HTTPD_PREFIX").first
-    expect(step).to_contain_text('mkdir -p "$HTTPD_PREFIX" && chown www-data:www-data "$HTTPD_PREFIX"')
+    step = notebook.output(4).get_by_role("cell", name="$NODE_VERSION").first
+    expect(step).to_contain_text("/v$NODE_VERSION/node-v$NODE_VERSION-linux-$ARCH.tar.xz")
     expect(notebook.page.locator("mjx-container")).to_have_count(0)
     rows = notebook.output(2).locator("tbody tr")
     expect(rows).to_have_count(len(sample.content.repositories))
