@@ -19,6 +19,8 @@ from pathlib import Path
 
 from made_up_images import Documents, Image, digest, documents
 
+from regframe.reference import is_tag
+
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official-images.tsv.xz"
 """Docker's official images: repositories, tags, dates and architectures."""
 
@@ -156,6 +158,9 @@ def _read(table: Path) -> list[Image]:
     images: dict[str, Image] = {}
     with lzma.open(table, "rt", newline="", encoding="utf-8") as lines:
         for line in csv.DictReader(lines, delimiter="\t"):
+            # Seven of the 121,364 are slips of the pen that no registry takes, such as “latest,”.
+            if not is_tag(line["tag"]):
+                continue
             origin = (line["repository"], line["git_commit"], line["directory"], line["architectures"])
             image = Image(*origin, created=int(line["released"]), tags=(line["tag"],))
             if known := images.get(image.key):
