@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import traitlets
 
 from regframe import demo
 from regframe.registry import Registry
@@ -18,8 +19,15 @@ from regframe.widgets.parts import Sentence, button, named, row, text
 
 _SAMPLE = "the sample registry"
 _ENGINES = ("docker-daemon:", "podman:", "containers-storage:")
+_WITHOUT_LOGIN = (_SAMPLE, *_ENGINES)
 _TYPED = "another one, typed below"
 _VARIABLE = "REGFRAME_REGISTRIES"
+
+
+class _Password(widgets.Password):  # type: ignore[misc]
+    """A line for a password, which the kernel does not send back: what it echoes goes to every page and to logs."""
+
+    value = traitlets.Unicode().tag(sync=True, echo_update=False)
 
 
 class RegistryPicker(widgets.VBox):  # type: ignore[misc]
@@ -54,7 +62,7 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
         self.known = named(widgets.Dropdown(description="Registry", options=[*offered(), _TYPED]), "known")
         self.address = text("Address", "address", placeholder="localhost:5000, quay.io/team, podman:, oci:folder")
         self.username = text("User", "username", placeholder="none: as docker, podman or skopeo are logged in")
-        self.password = named(widgets.Password(description="Password", continuous_update=False), "password")
+        self.password = named(_Password(description="Password", continuous_update=False), "password")
         self.ca = text("Certificate", "ca", placeholder="a file (PEM), such as certs/domain.crt; may stay empty")
         self.connect_button = button("Connect", "connect", button_style="primary")
         self.status = Sentence("status")
@@ -103,12 +111,11 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
 
     def _connect(self, delay: float) -> None:
         self._registry = None
+        self.status.say("Connecting …")
 
         async def ping() -> tuple[Registry, Any]:
             await asyncio.sleep(delay)
-            password, self._secret = self._secret or self.password.value, ""
-            self.password.value, self.password.placeholder = "", ""
-            registry = self._made(password)
+            registry = self._made(self._secret)
             self.status.say(f"Connecting to {registry.name} …")
             return registry, await registry.aio.ping()
 
@@ -126,9 +133,10 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
             registry = f"registry = rf.Registry({', '.join(['**demo.running()', *further])})"
             return ["import regframe as rf", "from regframe import demo", "", registry]
         arguments = [repr(self.value), *further]
-        if username := self.username.value.strip():
+        username, ca = self._login()
+        if username:
             arguments += [f"username={username!r}", 'password=getpass("Password: ")']
-        if ca := self.ca.value.strip():
+        if ca:
             arguments.append(f"ca={ca!r}")
         imports = ["from getpass import getpass", ""] if username else []
         return [*imports, "import regframe as rf", "", f"registry = rf.Registry({', '.join(arguments)})"]
@@ -140,14 +148,19 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
     def _made(self, password: str) -> Registry:
         if self.value == _SAMPLE:
             return Registry(**demo.running())
-        username, ca = self.username.value.strip() or None, self.ca.value.strip() or None
-        return Registry(
-            self.value, username=username, password=password or None if username else None, ca=ca, progress=False
-        )
+        username, ca = self._login()
+        return Registry(self.value, username=username, password=password or None, ca=ca)
+
+    def _login(self) -> tuple[str | None, str | None]:
+        """Return the user and the certificate's file, where they are asked for."""
+        if self.known.value in _WITHOUT_LOGIN:
+            return None, None
+        return self.username.value.strip() or None, self.ca.value.strip() or None
 
     def _connected(self, found: tuple[Registry, Any]) -> None:
         registry, facts = found
         self._registry = registry
+        self._forget()
         version = f", {facts['api_version']}" if isinstance(facts["api_version"], str) else ""
         server = f", {facts['server']}" if isinstance(facts["server"], str) else ""
         login = {"none": "no login needed", "basic": "logged in by user and password", "bearer": "logged in by token"}
@@ -158,12 +171,16 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
             listener(registry)
 
     def _failed(self, sentence: str) -> None:
+        self._forget()
         self.status.say(sentence, "bad")
+
+    def _forget(self) -> None:
+        self._secret, self.password.placeholder = "", ""
 
     def _show_address(self, *_: Any) -> None:
         is_typed = self.known.value == _TYPED
         self.address.layout.display = None if is_typed else "none"
-        needs_login = "none" if self.known.value in (_SAMPLE, *_ENGINES) else None
+        needs_login = "none" if self.known.value in _WITHOUT_LOGIN else None
         for control in (self.username, self.password, self.ca):
             control.layout.display = needs_login
 
