@@ -116,8 +116,8 @@ class Latest(Generic[T]):
 
 async def listed(
     registry: Registry, read: Callable[[AsyncRegistry], Coroutine[Any, Any, pd.DataFrame]]
-) -> pd.DataFrame:
-    """Return a list that a registry gives; where there is nothing but an error, raise that.
+) -> tuple[pd.DataFrame, str]:
+    """Return a list that a registry gives, and a sentence if some of it could not be read; with nothing, raise that.
 
     Raises
     ------
@@ -126,6 +126,9 @@ async def listed(
     """
     reader = AsyncRegistry(registry._connection, warns=False)
     found = await read(reader)
-    if found.empty and not reader.errors.empty:
-        raise RegframeError(str(reader.errors["message"].iloc[0]))
-    return found
+    if reader.errors.empty:
+        return found, ""
+    sentences = list(reader.errors["message"].drop_duplicates())
+    if found.empty:
+        raise RegframeError(str(sentences[0]))
+    return found, f" Not all: {sentences[0]}" + (f" And {len(sentences) - 1:,} more." if len(sentences) > 1 else "")

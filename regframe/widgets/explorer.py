@@ -20,10 +20,11 @@ from regframe.connection import parse_platforms
 from regframe.errors import RegframeError
 from regframe.frames import frame
 from regframe.inventory import Inventory
+from regframe.progress import TimeToGo
 from regframe.registry import Registry
 from regframe.scan import Progress
 from regframe.widgets.background import SETTLING_SECONDS, Latest
-from regframe.widgets.parts import Sentence, button, row
+from regframe.widgets.parts import Sentence, button, counted, row
 from regframe.widgets.registry_picker import RegistryPicker
 from regframe.widgets.repository_picker import RepositoryPicker
 from regframe.widgets.tag_picker import TagPicker
@@ -78,13 +79,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.code_button = button("Copy code", "copy-code", disabled=True)
         self.exported = widgets.HTML()
         self.exported.add_class("regframe-download")
-        self.code = widgets.Textarea(layout=widgets.Layout(width="100%", display="none"))
+        self.code = widgets.Textarea(layout=widgets.Layout(width="calc(100% - 4px)", display="none"))
         self.code.add_class("regframe-code")
         self._registry: Registry | None = None
         self._inventory: Inventory | None = None
         self._reader: AsyncRegistry | None = None
         self._loads: Latest[Inventory] = Latest(self._loaded, self._failed, self._cancelled)
         self._drawings: Latest[tuple[widgets.VBox, widgets.Widget]] = Latest(self._drawn, self._not_drawn)
+        self._exports: Latest[str] = Latest(self._exported, self._not_exported)
         self._pickers = widgets.VBox()
         loading = row(self.load_button, self.cancel_button, self.progress, self.status)
         taking = row(self.export_button, self.code_button, self.exported)
@@ -157,9 +159,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._loads.cancel()
 
     def wait(self, seconds: float | None = 60) -> Inventory | None:
-        """Wait until nothing is being loaded or drawn, and return what is shown; for programs."""
+        """Wait until nothing is being loaded, drawn or written, and return what is shown; for programs."""
         self._loads.wait(seconds)
         self._drawings.wait(seconds)
+        self._exports.wait(seconds)
         return self.inventory
 
     def export(self, folder: str | Path | None = None) -> list[Path]:
@@ -194,39 +197,46 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         is_chosen = self.tag_picker is not None and not self.tag_picker.selection.empty
         self.load_button.disabled = not is_chosen
         self.code_button.disabled = not is_chosen
+        if self.code.layout.display is None and is_chosen:
+            # What it says is what is chosen.
+            self._show_code()
 
     async def _watch(self, reader: AsyncRegistry) -> None:
-        began = time.monotonic()
+        to_go = TimeToGo()
         while True:
             if reader is self._reader:
-                self._show_progress(reader.progress, time.monotonic() - began)
+                self._show_progress(reader.progress, to_go)
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _show_progress(self, progress: Progress, seconds: float) -> None:
-        done, total = progress.tags_done, progress.tags
+    def _show_progress(self, progress: Progress, to_go: TimeToGo) -> None:
+        done, total, now = progress.tags_done, progress.tags, time.monotonic()
         self.progress.max, self.progress.value = max(total, 1), done
-        rate = done / seconds if seconds else 0.0
-        parts = [f"{done:,} of {total:,} tags", f"{rate:,.0f} a second" if done else ""]
-        if done and done < total and rate:
-            parts.append(f"{(total - done) / rate:,.0f} s to go")
+        rate, seconds = to_go.rate(progress, now), to_go.seconds(progress, now)
+        parts = [f"{done:,} of {total:,} tags", f"{progress.documents:,} documents"]
+        if rate:
+            parts.append(f"{rate:,.0f} tags a second")
+        if seconds:
+            parts.append(f"{seconds:,.0f} s to go")
         if progress.errors:
             parts.append(f"{progress.errors:,} errors")
-        self.status.say(", ".join(filter(None, parts)))
+        self.status.say(", ".join(parts))
 
     def _loaded(self, inventory: Inventory) -> None:
         self.progress.max = self.progress.value = max(len(inventory.tags), 1)
-        self.progress.bar_style = "success" if inventory.errors.empty else "warning"
-        images = inventory.images["digest"].nunique()
-        self.status.say(f"{_counted(len(inventory.tags), 'tag')} and {_counted(images, 'image')} loaded.", "good")
+        is_whole = inventory.errors.empty
+        self.progress.bar_style = "success" if is_whole else "warning"
         self._show(inventory)
+        images = inventory.images["digest"].nunique()
+        counts = f"{counted(len(inventory.tags), 'tag')} and {counted(images, 'image')}"
+        self.status.say(f"{counts} loaded.", "good" if is_whole else "plain")
 
     def _cancelled(self) -> None:
         self.progress.bar_style = "warning"
         if self._reader is not None and self._reader._so_far is not None:
             inventory = self._reader._so_far()
+            self._show(inventory)
             read = int(inventory.tags["digest"].notna().sum())
             self.status.say(f"Cancelled: {read:,} of {len(inventory.tags):,} tags were read.")
-            self._show(inventory)
         else:
             self.status.say("Cancelled.")
             self.cancel_button.disabled = True
@@ -255,7 +265,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         more = len(sentences) - _SENTENCES_SHOWN
         items += f"<li>and {more:,} more; they are in .inventory.errors</li>" if more > 0 else ""
         self.errors.value = (
-            f"<p>{_counted(len(errors), 'thing')} could not be read:</p><ul>{items}</ul>" if sentences else ""
+            f'<div role="status" style="line-height: 1.4">{counted(len(errors), "thing")} could not be read:'
+            f'<ul style="margin: 0; overflow-wrap: anywhere">{items}</ul></div>'
+            if sentences
+            else ""
         )
 
     def _draw(self) -> None:
@@ -264,8 +277,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if index is None or inventory is None or index >= len(self.tabs.children):
             return
         page, view = self.tabs.children[index], list(tabs().values())[index]
-        if page.children:
+        if page.children and not isinstance(page.children[0], Sentence):
             return
+        drawing = Sentence("drawing")
+        drawing.say("Drawing …")
+        page.children = (drawing,)
 
         async def draw() -> tuple[widgets.VBox, widgets.Widget]:
             return page, await asyncio.to_thread(view, inventory)
@@ -280,13 +296,20 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.status.say(sentence, "bad")
 
     def _export_clicked(self) -> None:
-        try:
-            files = self.export()
-        except (RegframeError, OSError) as error:
-            self.exported.value = html.escape(str(error))
-            return
-        where = html.escape(files[0].parent.name)
-        self.exported.value = f"Written beside the notebook, to {where}.{_download(files)}"
+        self.export_button.disabled = True
+        self.exported.value = "Writing …"
+
+        async def export() -> str:
+            return await asyncio.to_thread(lambda: _written(self.export()))
+
+        self._exports.start(export)
+
+    def _exported(self, sentence: str) -> None:
+        self.export_button.disabled = False
+        self.exported.value = sentence
+
+    def _not_exported(self, sentence: str) -> None:
+        self._exported(html.escape(sentence))
 
     def _show_code(self) -> None:
         self.code.value = self._code()
@@ -308,8 +331,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         )
 
 
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
+def _written(files: list[Path]) -> str:
+    where = html.escape(files[0].parent.name)
+    return f"Written beside the notebook, to {where}.{_download(files)}"
 
 
 def _download(files: list[Path]) -> str:

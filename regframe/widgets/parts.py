@@ -10,11 +10,12 @@ import ipywidgets as widgets
 from regframe.errors import printable
 
 Mood = Literal["plain", "good", "bad"]
-# JupyterLab's own colours, in its light and dark themes; elsewhere what stands behind the comma.
+# JupyterLab's own colours, elsewhere what stands behind the comma; nearer to the letters' colour, so that they can be
+# read on a light and on a dark ground.
 _COLOURS: dict[Mood, str] = {
-    "plain": "var(--jp-ui-font-color1, inherit)",
-    "good": "var(--jp-success-color0, #1b5e20)",
-    "bad": "var(--jp-error-color0, #b71c1c)",
+    "plain": "inherit",
+    "good": "color-mix(in srgb, var(--jp-success-color0, #1b5e20) 75%, currentcolor)",
+    "bad": "color-mix(in srgb, var(--jp-error-color0, #b71c1c) 75%, currentcolor)",
 }
 SHOWN = 50
 _LONGEST_SENTENCE = 600
@@ -44,6 +45,11 @@ def named(widget: Any, name: str) -> Any:
 def row(*children: widgets.Widget) -> widgets.HBox:
     """Return controls side by side, on more lines where the cell is narrow."""
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return how many there are, in words."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 class Sentence(widgets.HTML):  # type: ignore[misc]

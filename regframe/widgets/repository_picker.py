@@ -16,7 +16,7 @@ from regframe.frames import frame
 from regframe.reference import is_qualified, is_repository
 from regframe.registry import Registry
 from regframe.widgets.background import Latest, listed
-from regframe.widgets.parts import SHOWN, Sentence, button, named, row, text
+from regframe.widgets.parts import SHOWN, Sentence, button, counted, named, row, text
 
 
 class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
@@ -59,9 +59,10 @@ class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
         self._names: list[str] = []
         self._found: list[str] = []
         self._chosen: dict[str, None] = {}
+        self._missing = ""
         self._is_listed = repositories is not None
         self._listeners: list[Callable[[list[str]], Any]] = []
-        self._work: Latest[pd.DataFrame] = Latest(self._listed, self._not_listed)
+        self._work: Latest[tuple[pd.DataFrame, str]] = Latest(self._listed, self._not_listed)
         super().__init__([self.search, self.matches, row(self.all_button, self.clear_button, self.status)])
         self.add_class("regframe-repository-picker")
         self.search.observe(lambda _: self._fill(), "value")
@@ -114,8 +115,10 @@ class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
         """Have a function called with the chosen repositories whenever others are chosen."""
         self._listeners.append(listener)
 
-    def _listed(self, found: pd.DataFrame) -> None:
-        self._names, self._is_listed = list(found["repository"]), True
+    def _listed(self, found: tuple[pd.DataFrame, str]) -> None:
+        names, self._missing = found
+        # What is not in a list that broke off may be there, and is typed.
+        self._names, self._is_listed = list(names["repository"]), not self._missing
         self._fill()
 
     def _not_listed(self, sentence: str) -> None:
@@ -126,7 +129,7 @@ class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
         with self._lock:
             wanted = self.search.value.strip()
             self._found = matching(self._names, wanted)
-            if not self._is_listed and (is_repository(wanted) or is_qualified(wanted)):
+            if not self._is_listed and not self._found and (is_repository(wanted) or is_qualified(wanted)):
                 self._found = [wanted]
             shown = self._found[:SHOWN]
             self._is_filling = True
@@ -135,19 +138,19 @@ class RepositoryPicker(widgets.VBox):  # type: ignore[misc]
                 self.matches.value = [name for name in shown if name in self._chosen]
             finally:
                 self._is_filling = False
-            if self._is_listed:
+            if self._names or self._is_listed:
                 self._say()
 
     def _say(self) -> None:
         count, total = len(self._found), len(self._names)
-        sentence = f"{count:,} of {total:,} repositories" if count < total else f"{total:,} repositories"
+        sentence = (f"{count:,} of " if count < total else "") + counted(total, "repository", "repositories")
         if count > SHOWN:
             sentence += f", the first {SHOWN} are shown"
         chosen = list(self._chosen)
         if chosen:
             names = ", ".join(chosen[:3]) + (f" and {len(chosen) - 3:,} others" if len(chosen) > 3 else "")
             sentence += f"; chosen: {names}"
-        self.status.say(f"{sentence}.")
+        self.status.say(f"{sentence}.{self._missing}", "bad" if self._missing else "plain")
 
     def _choose_shown(self, change: dict[str, Any]) -> None:
         with self._lock:

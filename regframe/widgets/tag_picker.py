@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,11 +15,12 @@ from regframe.errors import InvalidReference, printable
 from regframe.registry import Registry
 from regframe.version import Version, parse_version
 from regframe.widgets.background import Latest, listed
-from regframe.widgets.parts import SHOWN, Sentence, button, named, row, text
+from regframe.widgets.parts import SHOWN, Sentence, button, counted, named, row, text
 
 _ALL = "all"
-_PLATFORMS = (_ALL, "linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x",
-              "linux/riscv64", "windows/amd64")  # fmt: skip
+_PLATFORMS = (_ALL, "linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/arm/v5", "linux/386",
+              "linux/loong64", "linux/mips64le", "linux/ppc64le", "linux/riscv64", "linux/s390x",
+              "windows/amd64", "windows/arm64")  # fmt: skip
 _ANY_NUMBER = 10**18
 
 
@@ -26,7 +28,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
     """Choose tags of one or several repositories: by glob, by version, the newest, or one by one.
 
     Where none is chosen one by one, all that match are meant. Versions count as they are written in the tag, and the
-    newest are those of the highest versions.
+    newest are those of the highest versions; what is no version (``latest``) comes after these.
 
     Parameters
     ----------
@@ -37,11 +39,11 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    pattern, lowest, highest, newest, platform, matches, clear_button, status
-        The controls: a glob, the lowest and the highest version, how many of the newest, the platform, the list, None,
-        and the sentence below. Their classes are ``regframe-tag-glob``, ``regframe-tag-from``, ``regframe-tag-to``,
-        ``regframe-tag-newest``, ``regframe-platform``, ``regframe-tags``, ``regframe-no-tags`` and
-        ``regframe-tag-status``.
+    pattern, lowest, highest, newest, platform, matches, all_button, clear_button, status
+        The controls: a glob, the lowest and the highest version, how many of the newest, the platform, the list, Add
+        matches, None, and the sentence below. Their classes are ``regframe-tag-glob``, ``regframe-tag-from``,
+        ``regframe-tag-to``, ``regframe-tag-newest``, ``regframe-platform``, ``regframe-tags``, ``regframe-all-tags``,
+        ``regframe-no-tags`` and ``regframe-tag-status``.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         self.newest = named(widgets.BoundedIntText(description="Newest", min=0, max=100_000, value=0), "tag-newest")
         self.platform = named(widgets.Dropdown(description="Platform", options=_PLATFORMS), "platform")
         self.matches = named(widgets.SelectMultiple(description="Matches", rows=8, options=[]), "tags")
+        self.all_button = button("Add matches", "all-tags")
         self.clear_button = button("None", "no-tags")
         self.status = Sentence("tag-status")
         self.newest.tooltip = "how many of each repository; 0 for all"
@@ -66,19 +69,21 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         self._tags: list[tuple[str, str]] = []
         self._found: list[tuple[str, str]] = []
         self._chosen: dict[tuple[str, str], None] = {}
+        self._missing = ""
         self._registry = registry
-        self._work: Latest[pd.DataFrame] = Latest(self._listed, self._not_listed)
+        self._work: Latest[tuple[pd.DataFrame, str]] = Latest(self._listed, self._not_listed)
         self._listeners: list[Callable[[], Any]] = []
         super().__init__(
             [
                 self.pattern, row(self.lowest, self.highest), row(self.newest, self.platform), self.matches,
-                row(self.clear_button, self.status),
+                row(self.all_button, self.clear_button, self.status),
             ]
         )  # fmt: skip
         self.add_class("regframe-tag-picker")
         for control in (self.pattern, self.lowest, self.highest, self.newest):
             control.observe(lambda _: self._fill(), "value")
         self.matches.observe(self._choose_shown, "value")
+        self.all_button.on_click(lambda _: self._choose([*self._chosen, *self._found]))
         self.clear_button.on_click(lambda _: self._choose([]))
         self.show(repository)
 
@@ -86,7 +91,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         """List the tags of other repositories."""
         repositories = self._repositories = [repository] if isinstance(repository, str) else list(repository)
         with self._lock:
-            self._tags, self._chosen = [], {}
+            self._tags, self._chosen, self._missing = [], {}, ""
             self._fill()
         if not repositories:
             self._work.cancel()
@@ -137,9 +142,10 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
         """Have a function called whenever something else is chosen."""
         self._listeners.append(listener)
 
-    def _listed(self, found: pd.DataFrame) -> None:
+    def _listed(self, found: tuple[pd.DataFrame, str]) -> None:
         with self._lock:
-            tagged = found[found["tag"].notna()]
+            tags, self._missing = found
+            tagged = tags[tags["tag"].notna()]
             self._tags = list(zip(tagged["repository"], tagged["tag"], strict=True))
             self._fill()
 
@@ -151,8 +157,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
             self._found = matching(
                 self._tags, self.pattern.value.strip(), self.lowest.value, self.highest.value, self.newest.value
             )
-            # The newest first, as one looks for these.
-            shown = self._found[::-1][:SHOWN]
+            shown = _newest_first(self._found)[:SHOWN]
             self._is_filling = True
             try:
                 self.matches.options = [(f"{repository}:{tag}", (repository, tag)) for repository, tag in shown]
@@ -165,11 +170,14 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
 
     def _say(self) -> None:
         count, total, chosen = len(self._found), len(self._tags), len(self._chosen)
-        sentence = f"{count:,} of {total:,} tags match" if count < total else f"{total:,} tags"
+        sentence = f"{count:,} of {total:,} tags match" if count < total else counted(total, "tag")
         if count > SHOWN:
             sentence += f", the newest {SHOWN} are shown"
-        meant = f"{chosen:,} chosen" if chosen else "all of them are meant"
-        self.status.say(f"{sentence}; {meant}." if total else "")
+        meant = f"{chosen:,} chosen" if chosen else "all of them are meant" if count else "none is meant"
+        wrong = [one.value.strip() for one in (self.lowest, self.highest) if _is_wrong(one.value)]
+        odd = f" “{wrong[0]}” is no version, and does not count." if wrong else ""
+        sentence = f"{sentence}; {meant}.{odd}{self._missing}" if total else self._missing.strip()
+        self.status.say(sentence, "bad" if odd or self._missing else "plain")
 
     def _choose_shown(self, change: dict[str, Any]) -> None:
         with self._lock:
@@ -201,14 +209,23 @@ def matching(
         last = _key(high, _ANY_NUMBER)
         found = [one for one in found if (version := parse_version(one[1])) and _key(version, 0) <= last]
     if newest:
-        places: dict[str, int] = {}
-        kept = []
-        for one in reversed(found):
-            places[one[0]] = places.get(one[0], 0) + 1
+        places: Counter[str] = Counter()
+        kept = set()
+        for one in _newest_first(found):
+            places[one[0]] += 1
             if places[one[0]] <= newest:
-                kept.append(one)
-        found = kept[::-1]
+                kept.add(one)
+        found = [one for one in found if one in kept]
     return found
+
+
+def _newest_first(tags: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    backwards = tags[::-1]
+    return sorted(backwards, key=lambda one: parse_version(one[1]) is None)
+
+
+def _is_wrong(version: str) -> bool:
+    return bool(version.strip()) and parse_version(version.strip()) is None
 
 
 def _key(version: Version, missing: int) -> tuple[int, int, int]:

@@ -16,7 +16,8 @@ from regframe.errors import RegframeError
 from regframe.inventory import Inventory
 from regframe.plot.picture import png
 from regframe.presentation import style
-from regframe.widgets.parts import button, named, row
+from regframe.version import tag_order
+from regframe.widgets.parts import named, row
 
 _ROWS = 200
 _COLUMNS = "repository tag platform kind layers size uncompressed_size released_at released_source digest"
@@ -41,26 +42,27 @@ class Table(widgets.VBox):  # type: ignore[misc]
             widgets.Dropdown(description="Sort by", options=[("as read", ""), *((one, one) for one in frame.columns)]),
             f"{name}-sort",
         )
-        self.order = button("Largest first", f"{name}-order")
-        self._is_descending = True
+        orders = [("largest first", False), ("smallest first", True)]
+        self.order = named(widgets.Dropdown(description="Order", options=orders), f"{name}-order")
         self._shown = widgets.HTML()
         self._shown.add_class(f"regframe-{name}")
         super().__init__([row(self.sort, self.order), self._shown])
         self.sort.observe(lambda _: self._draw(), "value")
-        self.order.on_click(lambda _: self._turn())
-        self._draw()
-
-    def _turn(self) -> None:
-        self._is_descending = not self._is_descending
-        self.order.description = "Largest first" if self._is_descending else "Smallest first"
+        self.order.observe(lambda _: self._draw(), "value")
         self._draw()
 
     def _draw(self) -> None:
         frame = self._frame
         if self.sort.value:
-            frame = frame.sort_values(self.sort.value, ascending=not self._is_descending, kind="stable")
+            key = _in_version_order if self.sort.value == "tag" else None
+            frame = frame.sort_values(self.sort.value, ascending=self.order.value, kind="stable", key=key)
         table = style(frame.reset_index(drop=True), rows=_ROWS).set_table_styles(_CELLS, overwrite=False).to_html()
         self._shown.value = f'<div style="overflow-x: auto; max-height: 32em">{table}</div>'
+
+
+def _in_version_order(tags: pd.Series[Any]) -> pd.Series[Any]:
+    """Return by what tags are sorted: 2.4.9 before 2.4.10."""
+    return tags.astype(object).map(tag_order, na_action="ignore")
 
 
 def tabs() -> dict[str, Callable[[Inventory], widgets.Widget]]:

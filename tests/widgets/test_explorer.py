@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from ipywidgets.embed import dependency_state
 from pandas.testing import assert_frame_equal
 
 import regframe as rf
 from regframe import demo
+from regframe.widgets.views import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,9 +86,15 @@ def test_a_table_is_sorted_by_any_column(explorer: rf.Explorer) -> None:
     first = table.children[1].value.partition("<tbody>")[2].partition("</tr>")[0]
     assert largest["tag"] in first
     assert str(largest["platform"]) in first
-    table.order.click()
-    assert table.order.description == "Smallest first"
+    table.order.value = True  # smallest first
     assert first not in table.children[1].value.partition("<tbody>")[2].partition("</tr>")[0]
+
+
+def test_tags_are_sorted_as_versions() -> None:
+    table = Table(pd.DataFrame({"tag": ["2.4.9", "2.4.10", None, "latest"]}, dtype="str"), "tags")
+    table.sort.value, table.order.value = "tag", True
+    places = [table.children[1].value.index(f">{tag}<") for tag in ("2.4.9", "2.4.10", "latest")]
+    assert places == sorted(places)
 
 
 def test_what_is_exported_is_what_is_shown(
@@ -96,6 +104,7 @@ def test_what_is_exported_is_what_is_shown(
     explorer.load()
     explorer.wait()
     explorer.export_button.click()
+    explorer.wait()
     folder = tmp_path / f"regframe-localhost-{front.server_port}"
     assert_frame_equal(rf.Inventory.read_csv(folder).images, explorer.images)
     assert 'download="regframe-localhost' in explorer.exported.value
@@ -174,3 +183,5 @@ def test_the_code_loads_the_same(front: Front, certificate: Certificate, monkeyp
     assert set(explorer.images["platform"]) == {"linux/amd64"}
     for shown in (explorer.code.value, repr(explorer), json.dumps(dependency_state([explorer]))):
         assert demo.PASSWORD not in shown
+    explorer.tag_picker.pattern.value = "2.4.62"
+    assert "'httpd:2.4.62'" in explorer.code.value

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 from ipywidgets.embed import dependency_state
 from pandas.testing import assert_frame_equal
 
@@ -76,6 +77,35 @@ class TestRegistryPicker:
         shown = [before, json.dumps(dependency_state([picker])), repr(picker), repr(picker.registry)]
         assert not any(demo.PASSWORD in text for text in shown)
 
+    def test_a_password_is_kept_until_connect_has_worked(self, front: Front, certificate: Certificate) -> None:
+        picker = rf.RegistryPicker(front.address)
+        picker.ca.value, picker.username.value = str(certificate.certificate), demo.USERNAME
+        picker.password.value = demo.PASSWORD
+        front.held = "/v2/$"
+        picker.connect()
+        assert front.is_holding.wait(30)
+        picker.connect()
+        front.release()
+        assert picker.wait() is not None
+        assert picker.password.placeholder == ""
+
+    def test_a_password_without_a_user_is_a_sentence(self, front: Front, certificate: Certificate) -> None:
+        picker = rf.RegistryPicker(front.address)
+        picker.ca.value, picker.password.value = str(certificate.certificate), demo.PASSWORD
+        picker.connect()
+        assert picker.wait() is None
+        assert "give both" in picker.status.text
+
+    def test_a_login_that_is_not_asked_for_is_not_sent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+        picker = rf.RegistryPicker()
+        picker.username.value, picker.ca.value = "me", "no.crt"
+        picker.value = "docker-daemon:"
+        assert picker.code() == ["import regframe as rf", "", "registry = rf.Registry('docker-daemon:')"]
+        picker.connect()
+        picker.wait()
+        assert "user name" not in picker.status.text
+
 
 class TestRepositoryPicker:
     def test_search_is_by_a_part_or_a_glob(self, registry: rf.Registry) -> None:
@@ -136,6 +166,25 @@ class TestRepositoryPicker:
             picker.matches.value = ["app"]
             assert picker.selection == ["app"]
 
+    def test_a_list_that_breaks_off_is_said_to_be_not_all(self) -> None:
+        emulated = EmulatedRegistry()
+        emulated.image()
+        more = {"Link": '</v2/_catalog?last=app>; rel="next"'}
+        emulated.override(
+            "/v2/_catalog",
+            lambda request: (
+                error(403, "DENIED", "no more")
+                if "last" in request.query
+                else web.json_response({"repositories": ["app"]}, headers=more)
+            ),
+        )
+        with serving(emulated):
+            picker = rf.RepositoryPicker(rf.Registry(emulated.address, progress=False))
+            picker.wait()
+            assert picker.status.text.startswith("1 repository. Not all: localhost")
+            picker.value = "team/other"
+            assert picker.selection == ["team/other"]
+
 
 class TestTagPicker:
     @pytest.fixture
@@ -170,6 +219,36 @@ class TestTagPicker:
         assert picker.selection.groupby("repository").size().to_dict() == {"httpd": 2, "python": 2}
         picker.pattern.value = "2.4.*-alpine"
         assert picker.selection["tag"].tolist() == ["2.4.67-alpine", "2.4.68-alpine"]
+
+    def test_what_is_no_version_comes_after_those(self, picker: rf.TagPicker) -> None:
+        picker.newest.value = 5
+        assert picker.selection["tag"].str.startswith("2.4.68").all()
+        assert picker.matches.options[0][0].startswith("httpd:2.4.68")
+        picker.pattern.value = "[!0-9]*"
+        assert "latest" in set(picker.selection["tag"])
+
+    def test_a_version_that_is_none_is_said(self, picker: rf.TagPicker) -> None:
+        picker.lowest.value = "newest"
+        assert "“newest” is no version" in picker.status.text
+        picker.lowest.value = "2.4.60"
+        assert "no version" not in picker.status.text
+        picker.highest.value = "2.4.59"
+        assert picker.status.text == "0 of 143 tags match; none is meant."
+
+    def test_matches_are_added_to_what_is_chosen(self, picker: rf.TagPicker) -> None:
+        picker.pattern.value = "2.4.62"
+        picker.all_button.click()
+        picker.pattern.value = "latest"
+        picker.all_button.click()
+        assert picker.value == ("httpd:2.4.62", "httpd:latest")
+
+    def test_a_repository_that_fails_beside_others_is_told(self, registry: rf.Registry, front: Front) -> None:
+        front.refused["/v2/python/tags"] = 403
+        picker = rf.TagPicker(registry, ["httpd", "python"])
+        picker.wait()
+        assert "143 tags" in picker.status.text
+        assert "Not all: " in picker.status.text
+        assert "python" in picker.status.text
 
     def test_they_are_chosen_one_by_one(self, picker: rf.TagPicker) -> None:
         picker.value = ["httpd:2.4.62", "httpd:2-alpine"]
