@@ -5,7 +5,8 @@
 
 Each is a program of its own, which says more: ``scan.py`` (the rate of the registry, skopeo, bare aiohttp, a slow link,
 the second scan), ``history.py`` (how time, memory and requests grow), ``analysis.py`` (the answers), ``archives.py``
-(how much of an archive is read) and ``soak.py`` (a server that fails). It ends with status 1 if one of them does.
+(how much of an archive is read), ``soak.py`` (a server that fails) and ``explorer.py`` (the widgets, in a browser). It
+ends with status 1 if one of them does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "analysis.py": (("--tags", "20000"), ()),
     "archives.py": ((), ()),
     "soak.py": ((), ("--tags", "20000")),
+    "explorer.py": ((), ()),
 }
 _WITHOUT_TABLE = frozenset({"archives.py", "soak.py"})
 
