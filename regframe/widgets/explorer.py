@@ -34,6 +34,11 @@ _POLL_SECONDS = 0.2
 # A download goes through the page: what is larger is only written beside the notebook.
 _LARGEST_DOWNLOAD = 20_000_000
 _SENTENCES_SHOWN = 5
+# Titles of tabs stand whole, on a second line where the cell is narrow.
+_STYLE = """<style>
+.regframe-tabs { --jp-widgets-horizontal-tab-width: auto }
+.regframe-tabs > .lm-TabBar > .lm-TabBar-content { flex-wrap: wrap }
+</style>"""
 _LINK = "color: var(--jp-content-link-color, #1565c0); text-decoration: underline"
 
 
@@ -79,7 +84,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.code_button = button("Copy code", "copy-code", disabled=True)
         self.exported = widgets.HTML()
         self.exported.add_class("regframe-download")
-        self.code = widgets.Textarea(layout=widgets.Layout(width="calc(100% - 4px)", display="none"))
+        self.code = widgets.Textarea(
+            placeholder="what loads the same", layout=widgets.Layout(width="calc(100% - 4px)", display="none")
+        )
         self.code.add_class("regframe-code")
         self._registry: Registry | None = None
         self._inventory: Inventory | None = None
@@ -91,7 +98,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         loading = row(self.load_button, self.cancel_button, self.progress, self.status)
         taking = row(self.export_button, self.code_button, self.exported)
         first = [self.registry_picker] if self.registry_picker is not None else []
-        super().__init__([*first, self._pickers, loading, self.errors, self.tabs, taking, self.code])
+        style = widgets.HTML(_STYLE, layout=widgets.Layout(display="none"))
+        super().__init__([*first, self._pickers, loading, self.errors, self.tabs, taking, self.code, style])
         self.add_class("regframe-explorer")
         self.layout.max_width = "100%"
         self.load_button.on_click(lambda _: self._load(SETTLING_SECONDS))
@@ -128,7 +136,15 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return frame("layers") if self._inventory is None else self._inventory.layers
 
     def load(self) -> None:
-        """Load what is chosen, as the button does: in the background."""
+        """Load what is chosen, as the button does: in the background.
+
+        Raises
+        ------
+        RegframeError
+            If there is no registry yet.
+        """
+        if self._registry is None:
+            raise RegframeError("There is nothing to load yet: connect to a registry first.")
         self._load(0)
 
     def _load(self, delay: float) -> None:
@@ -141,6 +157,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
         async def read() -> Inventory:
             await asyncio.sleep(delay)
+            # Whoever chooses a repository and loads in one cell means its tags, which are still being listed.
+            await asyncio.to_thread(picker.wait)
             connection, platform = registry._connection, picker.platform.value
             if platform != "all":
                 connection = replace(connection, platforms=parse_platforms(platform))

@@ -37,7 +37,8 @@ class RegistryPicker(widgets.VBox):  # type: ignore[misc]
     the environment variable ``REGFRAME_REGISTRIES`` (separated by commas), the sample registry, and the engines of this
     machine. Any other is typed: whatever :class:`regframe.Registry` takes.
 
-    The password leaves the widget as soon as it is entered: it is in no state that a notebook saves, and in no repr.
+    The kernel takes the password out of the widget as soon as it hears of it: it is in no state that a notebook saves,
+    and in no repr.
 
     Parameters
     ----------

@@ -44,6 +44,7 @@ class Table(widgets.VBox):  # type: ignore[misc]
         )
         orders = [("largest first", False), ("smallest first", True)]
         self.order = named(widgets.Dropdown(description="Order", options=orders), f"{name}-order")
+        self.sort.layout.width = self.order.layout.width = "22em"
         self._shown = widgets.HTML()
         self._shown.add_class(f"regframe-{name}")
         super().__init__([row(self.sort, self.order), self._shown])

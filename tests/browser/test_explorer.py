@@ -132,6 +132,17 @@ def test_the_code_runs_in_the_next_cell(notebook: NotebookPage, sample: demo.Sam
     expect(notebook.output(1).first).to_contain_text(re.compile(r"^True [1-9]"))
     assert "Copy code" in _saved(page, lab)
 
+    # In a narrow cell nothing is wider than the cell, and the titles of tabs stand whole.
+    page.set_viewport_size({"width": 700, "height": 4000})
+    cell = notebook.output(0).bounding_box()
+    assert cell is not None
+    for control in page.locator(".regframe-explorer :is(input, select, button, textarea):visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= cell["x"] + cell["width"]
+    for title in page.locator(".regframe-tabs .lm-TabBar-tabLabel").all():
+        assert title.evaluate("title => title.scrollWidth <= title.clientWidth")
+
 
 def test_a_registry_that_stops_in_the_middle_is_in_words(
     notebook: NotebookPage, front: Front, certificate: Certificate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,24 @@ def test_nothing_is_loaded_before_something_is_chosen(registry: rf.Registry) -> 
     assert explorer.layers.empty
     with pytest.raises(rf.RegframeError, match="nothing to export"):
         explorer.export()
+    with pytest.raises(rf.RegframeError, match="connect to a registry first"):
+        rf.explore().load()
+
+
+def test_one_cell_chooses_and_loads(registry: rf.Registry) -> None:
+    explorer = rf.explore(registry)
+    assert explorer.repository_picker is not None
+    assert explorer.tag_picker is not None
+    explorer.tag_picker.pattern.value = "2.4.62"
+    explorer.repository_picker.value = "httpd"
+    explorer.load()
+
+    async def in_a_running_loop() -> rf.Inventory | None:
+        return explorer.wait()
+
+    inventory = asyncio.run(in_a_running_loop())
+    assert inventory is not None
+    assert list(inventory.tags["tag"]) == ["2.4.62"]
 
 
 def test_each_tab_is_drawn_when_it_is_looked_at(explorer: rf.Explorer) -> None:
