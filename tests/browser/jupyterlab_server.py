@@ -87,6 +87,8 @@ def start_jupyterlab(folder: Path, environment: Mapping[str, str]) -> Iterator[J
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             # Port 0 is any that is free. Without retries a taken one is an error, not another server's next door.
             *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--ServerApp.port_retries=0"),
+            # Its kernels listen at sockets in its own folder: a port that is free now may be another program's by then.
+            "--KernelManager.transport=ipc",
             f"--IdentityProvider.token={token}",
             f"--ServerApp.root_dir={folder}",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
