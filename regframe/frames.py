@@ -177,6 +177,10 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
 
 
+_Unpacked = list[tuple[int | None, bool | None]]
+"""Each layer's uncompressed size, and whether that is an estimate."""
+
+
 def frame(name: str, rows: Iterable[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Return a frame of a schema from rows in the order of its columns; ``None`` is a missing value."""
     return _frame(SCHEMAS.get(name) or OTHER_SCHEMAS[name], list(rows))
@@ -275,15 +279,18 @@ def frames_of(
         for image in behind.get(tag.digest or "", [])
     ]
     shown = [image for _, _, image in rows]
-    fields = {id(image): _image_fields(image, records) for image in shown}
+    # What tags of one image have in common is made once.
+    each = {id(image): image for image in shown}
+    unpacked = {image.digest: _uncompressed(image.manifest, records.estimates) for image in each.values()}
+    fields = {key: _image_fields(image, records, unpacked[image.digest]) for key, image in each.items()}
     images = frame("images", [_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows])
     pointed = {digest: _pointed(records, digest) for digest in (None, *behind)}
     return Frames(
         repositories=frame("repositories", records.repositories.items()),
         tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags]),
         images=images,
-        layers=_below("layers", images, shown, partial(_layer_rows, estimates=records.estimates)),
-        history=_below("history", images, shown, partial(_history_rows, estimates=records.estimates)),
+        layers=_below("layers", images, shown, partial(_layer_rows, unpacked=unpacked)),
+        history=_below("history", images, shown, partial(_history_rows, unpacked=unpacked)),
         config=_below("config", images, shown, _config_rows),
         errors=frame("errors", sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))),
     )
@@ -333,7 +340,9 @@ def _image_row(
     return repository, tag, *before, subject or subject_of_tag(tag or ""), *after
 
 
-def _image_fields(image: Image, records: Records) -> tuple[tuple[Any, ...], str | None, tuple[Any, ...]]:
+def _image_fields(
+    image: Image, records: Records, unpacked: _Unpacked
+) -> tuple[tuple[Any, ...], str | None, tuple[Any, ...]]:
     """Return what the rows of an image's tags have in common: the columns before its subject, that, and those after."""
     manifest, platform = image.manifest, image.platform or Platform()
     document_sizes = records.document_sizes
@@ -355,7 +364,7 @@ def _image_fields(image: Image, records: Records) -> tuple[tuple[Any, ...], str 
         image.released_source,
         len(manifest.layers),
         _total([layer.size for layer in manifest.layers]),
-        _total([size for size, _ in _uncompressed(manifest, records.estimates)]),
+        _total([size for size, _ in unpacked]),
         document_sizes.get(image.digest),
         manifest.config.size if manifest.config else None,
         document_sizes.get(image.index_digest or ""),
@@ -373,9 +382,8 @@ def _total(sizes: list[int | None]) -> int | None:
     return total if len(known) == len(sizes) and total < 2**63 else None
 
 
-def _uncompressed(manifest: Manifest, estimates: Mapping[str, int]) -> list[tuple[int | None, bool | None]]:
-    """Return each layer's uncompressed size, and whether that is an estimate."""
-    sizes: list[tuple[int | None, bool | None]] = []
+def _uncompressed(manifest: Manifest, estimates: Mapping[str, int]) -> _Unpacked:
+    sizes: _Unpacked = []
     for position, layer in enumerate(manifest.layers):
         size = manifest.uncompressed_sizes[position] if position < len(manifest.uncompressed_sizes) else None
         if size is None and compression(layer.media_type) == "none":
@@ -387,13 +395,13 @@ def _uncompressed(manifest: Manifest, estimates: Mapping[str, int]) -> list[tupl
     return sizes
 
 
-def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
+def _layer_rows(image: Image, unpacked: Mapping[str, _Unpacked]) -> Iterable[tuple[Any, ...]]:
     config = image.config or ImageConfig()
     history = config.history or []
     layer_of_step = layer_of_each_step(history, image.manifest.layers)
     steps = {layer: (step, time) for step, time, layer in zip(history, image.step_times, layer_of_step, strict=True)}
-    sizes = _uncompressed(image.manifest, estimates)
-    for position, (layer, uncompressed) in enumerate(zip(image.manifest.layers, sizes, strict=True)):
+    sizes = zip(image.manifest.layers, unpacked[image.digest], strict=True)
+    for position, (layer, uncompressed) in enumerate(sizes):
         step, created = steps.get(position, (None, None))
         yield (
             position,
@@ -409,9 +417,9 @@ def _layer_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[An
         )
 
 
-def _history_rows(image: Image, estimates: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
+def _history_rows(image: Image, unpacked: Mapping[str, _Unpacked]) -> Iterable[tuple[Any, ...]]:
     history = (image.config and image.config.history) or []
-    layers, sizes = image.manifest.layers, _uncompressed(image.manifest, estimates)
+    layers, sizes = image.manifest.layers, unpacked[image.digest]
     steps = zip(history, image.step_times, layer_of_each_step(history, layers), strict=True)
     for number, (step, created, position) in enumerate(steps):
         layer = layers[position] if position is not None else None

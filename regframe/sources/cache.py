@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import anyio
@@ -37,7 +38,7 @@ _SCHEMA = (
 )
 # Most of what a scan brings is here already: only what is new, wrong or long unused is written.
 _KEEP = """
-INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET used = excluded.used, data = excluded.data
+INSERT INTO documents VALUES {} ON CONFLICT (digest) DO UPDATE SET used = excluded.used, data = excluded.data
 WHERE data IS NOT excluded.data OR used < excluded.used - 86400
 """
 _MOST_BYTES = 1024 * 1024 * 1024
@@ -189,7 +190,8 @@ class DocumentCache:
                 for start in range(0, len(rows), _MOVED_AT_ONCE):
                     some = rows[start : start + _MOVED_AT_ONCE]
                     _make_room(writer, self._most_bytes - sum(len(data) + _PAGE_BYTES // 2 for _, _, data in some))
-                    writer.executemany(_KEEP, some)
+                    # One statement: between two, the thread would have to wait for the scan's to let it go on.
+                    writer.execute(_KEEP.format(", ".join(["(?, ?, ?)"] * len(some))), [*chain.from_iterable(some)])
                 writer.executemany("UPDATE documents SET used = ? WHERE digest = ?", [(now, digest) for digest in used])
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
@@ -361,8 +363,9 @@ class CachedSource:
         if pointer is not None and (data := self._documents.get(pointer.digest)) is not None:
             return Document(data, pointer.digest, pointer.media_type, pointer.modified)
         document = await self._source.manifest(repository, reference)
-        # A schema 1 manifest is signed anew each time, and its digest is that of what is signed.
-        if essence(document.media_type) not in SCHEMA1_MANIFESTS:
+        # What only a tag leads to is never looked for here. A schema 1 manifest is signed anew each time, and its digest
+        # is that of what is signed.
+        if pointer is not None and essence(document.media_type) not in SCHEMA1_MANIFESTS:
             self._documents.put(document.digest, document.data)
         return document
 
