@@ -363,9 +363,8 @@ class CachedSource:
         if pointer is not None and (data := self._documents.get(pointer.digest)) is not None:
             return Document(data, pointer.digest, pointer.media_type, pointer.modified)
         document = await self._source.manifest(repository, reference)
-        # What only a tag leads to is never looked for here. A schema 1 manifest is signed anew each time, and its digest
-        # is that of what is signed.
-        if pointer is not None and essence(document.media_type) not in SCHEMA1_MANIFESTS:
+        # A schema 1 manifest is signed anew each time, and its digest is that of what is signed.
+        if essence(document.media_type) not in SCHEMA1_MANIFESTS:
             self._documents.put(document.digest, document.data)
         return document
 

@@ -11,7 +11,7 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from yarl import URL
 
 from regframe.errors import InvalidDocument, TooLarge, printable
 from regframe.sources.pace import Pace
+from regframe.sources.patience import Patience
 
 # A whole answer may take this many times as long as one part of it: a registry that drips ends, too.
 _LONGEST_ANSWER_TIMEOUTS = 4
@@ -34,6 +35,7 @@ Body = dict[str, str] | bytes | None
 # What needs no quoting in a URL, whoever reads it.
 _PLAIN = re.compile(r"/[A-Za-z0-9/._~:@?=&%+,-]*")
 _ENDS_HEADER = re.compile(r"[\r\n\0]")
+_HEADS_REMEMBERED = 64
 
 
 class Address(NamedTuple):
@@ -135,11 +137,15 @@ class Wire:
             ),
         )
         self._host = lru_cache(_HOSTS_REMEMBERED)(self._request_to)
+        # Most requests differ by their first line alone. There are secrets in the others: they go with the connections.
+        self._lines = lru_cache(_HEADS_REMEMBERED)(_header_lines)
         self._pace = pace
         self._proxy = proxy
+        self._patience = Patience(timeout, timeout * _LONGEST_ANSWER_TIMEOUTS)
 
     async def aclose(self) -> None:
         """Close every connection."""
+        self._patience.close()
         for connection in self._idle:
             _drop(connection)
         await self._session.close()
@@ -178,37 +184,38 @@ class Wire:
 
     async def _straight(self, method: str, address: Address, headers: dict[str, str], limit: int) -> Answer:
         request = self._host(address.origin)
-        lines = [f"{method} {address.target} HTTP/1.1", f"Host: {request.headers['Host']}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        if any(map(_ENDS_HEADER.search, lines)):
+        first = f"{method} {address.target} HTTP/1.1"
+        if _ENDS_HEADER.search(first):
             raise ValueError("A header would be several.")
-        head = "\r\n".join([*lines, "\r\n"]).encode()
-        loop = asyncio.get_running_loop()
-        last = loop.time() + self._timeout * _LONGEST_ANSWER_TIMEOUTS
-
-        def wait_for_part() -> None:
-            patience.reschedule(min(loop.time() + self._timeout, last))
-
-        # One timer for each request, set anew for each part of an answer.
-        async with asyncio.timeout(self._timeout) as patience:
-            connection = await self._connected(address.origin)
+        head = f"{first}\r\n{self._lines(request.headers['Host'], tuple(headers.items()))}".encode()
+        connection = await self._connected(address.origin)
+        patience = self._patience
+        try:
+            patience.begin(connection)
             try:
-                try:
-                    message, payload = await _ask(connection, method, head)
-                except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                    # As aiohttp's session does: the server may have closed a connection that was idle for a while.
-                    _drop(connection)
-                    connection = await self._connected(address.origin)
-                    message, payload = await _ask(connection, method, head)
-                body = b"" if method == "HEAD" else await _read(message.headers, payload, limit, wait_for_part)
-            except HttpProcessingError as error:
+                message, payload = await _ask(connection, method, head)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                # As aiohttp's session does: the server may have closed a connection that was idle for a while.
+                patience.end(connection)
                 _drop(connection)
+                connection = await self._connected(address.origin)
+                patience.begin(connection)
+                message, payload = await _ask(connection, method, head)
+            on_part = partial(patience.go_on, connection)
+            body = b"" if method == "HEAD" else await _read(message.headers, payload, limit, on_part)
+            patience.end(connection)
+        except BaseException as error:
+            _drop(connection)
+            if isinstance(error, aiohttp.ClientError):
+                # A connection that was given up on has ended like one that broke.
+                patience.end(connection)
+            if isinstance(error, HttpProcessingError):
                 raise aiohttp.ClientResponseError(
                     request.request_info, (), status=error.code, message=error.message
                 ) from error
-            except BaseException:
-                _drop(connection)
-                raise
+            raise
+        finally:
+            patience.forget(connection)
         self._give_back(connection, address.origin)
         return _answer(message.code, message.version, message.headers, body, address)
 
@@ -218,7 +225,10 @@ class Wire:
             if _is_usable(connection):
                 return connection
             _drop(connection)
-        return await self._connector.connect(self._host(origin), [], aiohttp.ClientTimeout(sock_connect=self._timeout))
+        async with asyncio.timeout(self._timeout):
+            return await self._connector.connect(
+                self._host(origin), [], aiohttp.ClientTimeout(sock_connect=self._timeout)
+            )
 
     def _give_back(self, connection: aiohttp.connector.Connection, origin: str) -> None:
         self._home = self._home or origin
@@ -232,6 +242,13 @@ class Wire:
     def _request_to(self, origin: str) -> aiohttp.ClientRequest:
         """Return what the connector knows a host by."""
         return aiohttp.ClientRequest("GET", URL(origin, encoded=True), loop=asyncio.get_running_loop())
+
+
+def _header_lines(host: str, headers: tuple[tuple[str, str], ...]) -> str:
+    lines = [f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
+    if any(map(_ENDS_HEADER.search, lines)):
+        raise ValueError("A header would be several.")
+    return "\r\n".join([*lines, "\r\n"])
 
 
 def _is_usable(connection: aiohttp.connector.Connection) -> bool:
