@@ -19,7 +19,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent
 # What each takes when it is small, and when it is not.
 _PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "scan.py": (("--tags", "2000"), ("--tags", "20000", "--runs", "5")),
+    "scan.py": ((), ("--tags", "20000", "--runs", "5")),
     "history.py": ((), ("--full",)),
     "analysis.py": (("--tags", "20000"), ()),
     "archives.py": ((), ()),

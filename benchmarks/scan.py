@@ -113,7 +113,7 @@ def _write_requests(file: Path, paths: list[str]) -> Path:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tags", type=int, default=2000, help="how many tags the registry has (2000; at most 121357)")
+    parser.add_argument("--tags", type=int, default=5000, help="how many tags the registry has (5000; at most 121357)")
     parser.add_argument("--concurrency", type=int, default=16, help="how many requests there are at once (16)")
     parser.add_argument("--runs", type=int, default=3, help="how often to measure (3)")
     parser.add_argument("--skopeo-images", type=int, default=300, help="how many images skopeo inspects in a run (300)")

@@ -18,6 +18,7 @@ class TimeToGo:
     """How long a scan will still take: by what it has done since all lists were read."""
 
     def __init__(self) -> None:
+        self._done_with_lists: int | None = None
         self._since: tuple[float, int] | None = None
 
     def rate(self, progress: Progress, now: float) -> float | None:
@@ -33,6 +34,11 @@ class TimeToGo:
         if progress.lists or not progress.tags:
             return None
         if self._since is None:
+            # Lists may be written to files before the first tag is asked for.
+            if self._done_with_lists is None:
+                self._done_with_lists = progress.tags_done
+            if progress.tags_done == self._done_with_lists:
+                return None
             self._since = now, progress.tags_done
         start, done_before = self._since
         done = progress.tags_done - done_before

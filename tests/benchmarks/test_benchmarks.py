@@ -16,14 +16,19 @@ _TABLE = _FOLDER.parents[1] / "shared" / "data" / "official-images.tsv.xz"
 _SHORTEST = {
     "analysis.py": ("--tags=300", "--runs=1"),
     "archives.py": ("--bytes=4000000",),
+    "explorer.py": ("--repositories=2000", "--tags=100"),
     "history.py": ("--tags", "40", "80"),
     "scan.py": ("--tags=60", "--runs=1", "--skopeo-images=2", "--seconds=1"),
     "soak.py": ("--tags=60",),
 }
-_PROGRAMS = {"history.py": ("docker-registry",), "scan.py": ("docker-registry", "skopeo", "wrk")}
-_NEEDS_TABLE = frozenset({"analysis.py", "history.py", "scan.py"})
+_PROGRAMS = {
+    "explorer.py": ("docker-registry", "chromium"),
+    "history.py": ("docker-registry",),
+    "scan.py": ("docker-registry", "skopeo", "wrk"),
+}
+_NEEDS_TABLE = frozenset({"analysis.py", "explorer.py", "history.py", "scan.py"})
 # A bound on speed is for those who have a quiet machine and enough rows.
-_MAY_BE_SLOW = frozenset({"analysis.py"})
+_MAY_BE_SLOW = frozenset({"analysis.py", "explorer.py"})
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

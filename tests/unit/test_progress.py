@@ -16,16 +16,20 @@ def test_the_time_to_go_goes_by_what_was_done_since_the_lists_were_read() -> Non
     assert to_go.seconds(progress, 100.0) is None
     progress.lists = 0
     assert to_go.seconds(progress, 100.0) is None
-    progress.tags_done = 120
-    assert to_go.rate(progress, 102.0) == 50.0
-    assert to_go.seconds(progress, 102.0) == (1000 - 120) / 50.0
+    # Lists are written to files before the next tag is asked for.
+    assert to_go.seconds(progress, 109.0) is None
+    progress.tags_done = 30
+    assert to_go.seconds(progress, 110.0) is None
+    progress.tags_done = 130
+    assert to_go.rate(progress, 112.0) == 50.0
+    assert to_go.seconds(progress, 112.0) == (1000 - 130) / 50.0
     progress.tags_done = 1000
-    assert to_go.seconds(progress, 120.0) == 0
+    assert to_go.seconds(progress, 130.0) == 0
 
 
 def test_the_bar_says_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     # Not time.monotonic itself, which other threads read too.
-    monkeypatch.setattr("regframe.progress.monotonic", iter([0.0, 1.0, 3.0, 4.0]).__next__)
+    monkeypatch.setattr("regframe.progress.monotonic", iter([1.0, 2.0, 4.0, 5.0, 6.0]).__next__)
     monkeypatch.setattr("regframe.progress._SHOWN_AFTER_SECONDS", 0)
     progress = Progress(lists=1, tags=25, tags_done=10)
     with progress_bar(True, "localhost:5000") as show:
@@ -34,11 +38,13 @@ def test_the_bar_says_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
         show(progress)
         progress.tags_done = 20
         show(progress)
-    # 10 in 2 seconds: 4 seconds for the other 20.
+        progress.tags_done = 30
+        show(progress)
+    # 10 in a second: 1 second for the other 10.
     last = capsys.readouterr().err.split("\r")[-1]
-    assert "20/40" in last
-    assert "<00:04, " in last
-    assert "5.00tag/s" in last
+    assert "30/40" in last
+    assert "<00:01, " in last
+    assert "10.00tag/s" in last
     with progress_bar(True, "localhost:5000") as show:
         show(Progress(lists=1, tags=25, tags_done=10))
     assert "/25" not in capsys.readouterr().err
