@@ -34,11 +34,11 @@ from rich.table import Table
 
 import regframe as rf
 from regframe import analysis
-from regframe.frames import frames_of
 from regframe.oci.config import parse_config
 from regframe.oci.manifest import parse_manifest
 from regframe.records import Records, Tag
 from regframe.reference import is_tag
+from regframe.rows import frames_of
 
 _TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official-images.tsv.xz"
 _MOST_TIME, _MOST_MEMORY = 20, 3

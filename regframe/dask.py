@@ -34,13 +34,14 @@ from regframe.errors import (
 )
 from regframe.folder import is_url, open_folder, plain, shown
 from regframe.formats import parquet
-from regframe.frames import SCHEMAS, Frames, frame, frames_of
+from regframe.frames import SCHEMAS, Frames, frame
 from regframe.inventory import About
 from regframe.parts import ListedSource, Part, cut, is_named
 from regframe.reader import Reader
 from regframe.records import Records
 from regframe.registry import Registry
 from regframe.resume import covered
+from regframe.rows import frames_of
 from regframe.scan import Depth
 from regframe.selection import Chosen, Selection, choose
 from regframe.target import Place

@@ -12,11 +12,12 @@ import pandas as pd
 from regframe.connection import Connection
 from regframe.dataset import InventoryFiles
 from regframe.errors import InvalidReference, RegframeWarning
-from regframe.frames import Frames, frame, frames_of
+from regframe.frames import Frames, frame
 from regframe.inventory import Inventory
 from regframe.records import Records
 from regframe.reference import Pattern, is_digest
 from regframe.resume import first_seen, known_tags
+from regframe.rows import frames_of
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
 from regframe.sources import Source

@@ -9,13 +9,14 @@ import msgspec
 import pandas as pd
 
 from regframe.errors import InvalidReference, NotFound, RegframeError, Unsupported, printable
-from regframe.frames import Frames, frame, frames_of
+from regframe.frames import Frames, frame
 from regframe.oci.descriptor import Descriptor
 from regframe.oci.digest import digest_of, is_verifiable, verify
 from regframe.oci.manifest import parse_manifest
 from regframe.reader import Reader
 from regframe.records import Failure, Records
 from regframe.reference import Pattern, is_digest, is_repository, is_tag
+from regframe.rows import frames_of
 from regframe.scan import Scan
 from regframe.selection import Selection, choose
 from regframe.sources import Source

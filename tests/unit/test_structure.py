@@ -19,7 +19,7 @@ ROOMS = (
     ("reference", "oci", "target"),
     ("sources",),
     ("records", "bounds", "scan", "batches", "uncompressed", "progress", "skopeo"),
-    ("frames", "formats", "order", "selection"),
+    ("frames", "rows", "formats", "order", "selection"),
     ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "inventories", "aio", "registry"),
     ("analysis", "plot", "presentation"),
