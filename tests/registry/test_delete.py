@@ -196,18 +196,27 @@ def test_a_user_who_may_only_read_is_told_so(
         assert registry.tags("app")["tag"].tolist() == ["1.0", "alias", "first", "old", "second"]
 
 
-def test_an_interrupt_stops_after_the_request_under_way_and_gives_the_frame(filled: RegistryServer) -> None:
+def test_an_interrupt_stops_after_the_request_under_way_and_gives_the_frame(
+    filled: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with start_front(filled) as front:
         registry = connect(front.address)
         plan = registry.delete(["app:first", "app:1.0"])
         target = plan[plan["tag"] == "first"]["digest"].item()
         front.held = f"DELETE .*{target}"
 
+        stop = rf.AsyncRegistry.stop
+
+        def stopped(reader: rf.AsyncRegistry) -> bool:
+            is_stopping = stop(reader)
+            front.release()
+            return is_stopping
+
         def interrupt() -> None:
             front.is_holding.wait(20)
             os.kill(os.getpid(), signal.SIGINT)
-            threading.Timer(0.3, front.release).start()
 
+        monkeypatch.setattr(rf.AsyncRegistry, "stop", stopped)
         thread = threading.Thread(target=interrupt)
         thread.start()
         done = registry.delete(["app:first", "app:1.0"], dry_run=False)
