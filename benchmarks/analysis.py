@@ -27,7 +27,9 @@ from pathlib import Path
 # So that what is freed goes back to the system, and does not hide what the next function takes.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
+from corpus import TABLE
 from made_up_images import Image, digest, documents
+from report import need
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
@@ -40,15 +42,13 @@ from regframe.records import Records, Tag
 from regframe.reference import is_tag
 from regframe.rows import frames_of
 
-_TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official-images.tsv.xz"
 _MOST_TIME, _MOST_MEMORY = 20, 3
 
 
 def main() -> int:
     """Run the benchmark, and return its exit status."""
     options = _options()
-    if not options.table.exists():
-        sys.exit(f"{options.table} is not there; --table says where the table of the official images is.")
+    need([], options.table)
     versions = ", ".join(f"{name} {version(name)}" for name in ("regframe", "pandas", "numpy"))
     print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {versions}")
     inventory = _inventory(options.table, options.tags)
@@ -151,7 +151,7 @@ def _inventory(table: Path, count: int) -> rf.Inventory:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--table", type=Path, default=_TABLE, help="the table of the official images")
+    parser.add_argument("--table", type=Path, default=TABLE, help="the table of the official images")
     parser.add_argument("--tags", type=int, default=sys.maxsize, help="how many of its tags; all without it")
     parser.add_argument("--runs", type=int, default=3, help="how often to run each function")
     return parser.parse_args()

@@ -27,7 +27,7 @@ from aiohttp import web
 from corpus import TABLE, write_corpus
 from playwright.sync_api import Page, expect, sync_playwright
 from registry_server import start_registry
-from report import OtherPrograms, machine, print_table
+from report import OtherPrograms, machine, need, print_table
 from soak import serving
 
 import regframe as rf
@@ -86,10 +86,7 @@ class Table:
 def main() -> int:
     """Run the benchmark, and return its exit status."""
     options = _options()
-    if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
-        sys.exit(f"Not here: {', '.join(missing)}. On Debian: apt-get install {' '.join(missing)}")
-    if not options.table.exists():
-        sys.exit(f"{options.table} is not there; --table says where the table of the official images is.")
+    need(_PROGRAMS, options.table)
     print(machine(), flush=True)
     table, others = Table(), OtherPrograms()
     catalog = Catalog(options.repositories)

@@ -9,7 +9,6 @@ memory and to Parquet files, each in a process of its own with an empty cache. `
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 from clients import run_history
 from corpus import TABLE, Corpus, differences, write_corpus
 from registry_server import start_registry
-from report import OtherPrograms, machine, print_table
+from report import OtherPrograms, machine, need, print_table
 
 _SMALL = (1_000, 5_000)
 _FULL = (1_000, 10_000, 121_364)
@@ -50,10 +49,7 @@ class Run:
 def main() -> int:
     """Run the benchmark, and return its exit status."""
     options = _options()
-    if shutil.which(_PROGRAM) is None:
-        sys.exit(f"Not here: {_PROGRAM}. On Debian or Ubuntu: apt-get install {_PROGRAM}")
-    if not options.table.exists():
-        sys.exit(f"{options.table} is not there; --table says where the table of the official images is.")
+    need([_PROGRAM], options.table)
     print(machine(), flush=True)
     others = OtherPrograms()
     runs: list[Run] = []

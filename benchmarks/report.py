@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def print_costs(costs: Mapping[str, Sequence[Cost]], ratios: Sequence[Ratio]) ->
         found = [(value(cost) or 0) / (value(other) or 1) for cost, other in pairs]
         quotients.append((ratio.what, found, ratio.wanted))
     print_table(("ratio", "median (lowest–highest)", "wanted"), quotients)
+
+
+def need(programs: Iterable[str], table: Path) -> None:
+    """End with a sentence if a program or the table of the official images is not here."""
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        sys.exit(f"Not here: {', '.join(missing)}. On Debian or Ubuntu: apt-get install {' '.join(missing)}")
+    if not table.exists():
+        sys.exit(f"{table} is not there; --table says where the table of the official images is.")
 
 
 class OtherPrograms:

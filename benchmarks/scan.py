@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -22,7 +21,7 @@ import second_scan
 from clients import Cost, profile_regframe, run_aiohttp, run_regframe, run_skopeo, run_wrk
 from corpus import TABLE, Corpus, differences, write_corpus
 from registry_server import start_registry
-from report import OtherPrograms, Ratio, machine, print_costs
+from report import OtherPrograms, Ratio, machine, need, print_costs
 
 from regframe.oci.media_types import ACCEPT
 
@@ -43,10 +42,7 @@ _RATIOS = (
 def main() -> int:
     """Run the benchmark, and return its exit status."""
     options = _options()
-    if missing := [program for program in _PROGRAMS if shutil.which(program) is None]:
-        sys.exit(f"Not here: {', '.join(missing)}. On Debian or Ubuntu: apt-get install {' '.join(missing)}")
-    if not options.table.exists():
-        sys.exit(f"{options.table} is not there; --table says where the table of the official images is.")
+    need(_PROGRAMS, options.table)
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="regframe-benchmark-") as name:
         return _compare(options, Path(name))

@@ -12,13 +12,13 @@ CREATED_ANNOTATION = "org.opencontainers.image.created"
 
 # Reproducible builds write 1970-01-01, 1980-01-01T00:00:01Z, 0001-01-01 or their sources' age. There was no
 # container image to release before Docker's first year, so none of these is believed.
-_EARLIEST = datetime(2013, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2013, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(minutes=10)
 
 
 def is_believable(time: datetime | None, now: datetime) -> bool:
     """Return whether an image can have been released at this time: since 2013, and not in the future."""
-    return time is not None and _EARLIEST <= time <= now + _CLOCK_SKEW
+    return time is not None and EARLIEST <= time <= now + _CLOCK_SKEW
 
 
 def released(

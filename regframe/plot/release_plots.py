@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from regframe.analysis.releases import releases as release_table
+from regframe.oci.release import EARLIEST
 from regframe.plot.canvas import (
     BLUE,
     KEY,
@@ -43,8 +44,8 @@ from regframe.version import tag_order
 _NEEDED = ("repository", "tag", "digest", "released_at", "released_source", "size")
 _OF_IMAGES = ("index_digest", "kind", "platform")
 _OF_RELEASES = ("version_line", "prefix", "major", "minor", "patch", "prerelease", "variant")
-# What programs write for no date is older, or as late as a date can be; see regframe.oci.release.
-_FIRST_YEAR, _LAST_YEAR = 2013, 9000
+# What programs write for no date is older than what is believed, or as late as a date can be.
+_LAST_YEAR = 9000
 _NAMES_SHOWN = 400
 # In inches: a lane has a line of names above it; a line of a legend.
 _LEAST_LANE = 0.3
@@ -214,7 +215,9 @@ def _releases(images: pd.DataFrame) -> pd.DataFrame:
 
 def _dated(releases: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the releases whose date is known better than when they were first seen, and how many others there are."""
-    is_dated = releases["released_at"].dt.year.between(_FIRST_YEAR, _LAST_YEAR) & releases["released_source"].ne("seen")
+    is_dated = releases["released_at"].dt.year.between(EARLIEST.year, _LAST_YEAR) & releases["released_source"].ne(
+        "seen"
+    )
     return releases[is_dated], int((~is_dated).sum())
 
 
