@@ -123,14 +123,22 @@ def test_what_was_to_stay_is_whole(
             front.refused[f"DELETE .*/{digests[number]}"] = 503
         front.lost, front.lost_after = fault.lost, fault.lost_after
         staying = {tag: everything(client, tag) for tag in held.repositories["app"] if tag not in going}
-        if fault.moves and pointers.get(fault.moves, spare) != spare:
-            front.before_first["DELETE "] = lambda: retag(client, "spare", fault.moves)
-            staying[fault.moves] = everything(client, "spare")
+        moved: list[str] = []
+        if (moving := fault.moves) and pointers.get(moving, spare) != spare:
+
+            def move(tag: str = moving) -> None:
+                retag(client, "spare", tag)
+                moved.append(tag)
+
+            front.before_first["DELETE "] = move
+        spared = everything(client, "spare")
         try:
             done = registry.delete(selection, dry_run=False)
         except rf.RegframeError:
             # What there is could not be read, or nothing of what was asked for is there.
             done = frame("deletions")
+        # Where there is nothing to delete, nothing has moved.
+        staying |= dict.fromkeys(moved, spared)
         assert {tag: everything(client, tag) for tag in staying} == staying
         left = set(client.get("/v2/app/tags/list").json()["tags"] or [])
         named = done[done["tag"].notna()]
