@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from regframe.scan import Progress
 
 # Most calls are over before anybody wonders.
 _SHOWN_AFTER_SECONDS = 0.5
+_OF_LATE = 1 / 3
+_POINTS = 50
+
+
+class _Point(NamedTuple):
+    """How far a scan was at a time: tags, and the steps that they took, which are tags and documents."""
+
+    time: float
+    tags: int
+    steps: int
 
 
 class TimeToGo:
-    """How long a scan will still take: by what it has done since all lists were read."""
+    """How long a scan will still take, by what it has done since all lists were read.
+
+    How fast it is, is what it was of late: a registry that has just been started answers twice as fast after some
+    minutes. How many documents there are to a tag, which changes from one repository to the next, is what it was all
+    along.
+    """
 
     def __init__(self) -> None:
         self._done_with_lists: int | None = None
-        self._since: tuple[float, int] | None = None
+        self._start: _Point | None = None
+        self._late: deque[_Point] = deque()
 
     def rate(self, progress: Progress, now: float) -> float | None:
         """Return how many tags are read in a second; ``None`` as long as that cannot be said.
@@ -29,20 +46,29 @@ class TimeToGo:
         progress : Progress
             How far the scan has come.
         now : float
-            The time, by :func:`time.monotonic`.
+            The time, by :func:`time.monotonic`; not before that of the last call.
         """
         if progress.lists or not progress.tags:
             return None
-        if self._since is None:
+        here = _Point(now, progress.tags_done, progress.tags_done + progress.documents)
+        if self._start is None:
             # Lists may be written to files before the first tag is asked for.
             if self._done_with_lists is None:
-                self._done_with_lists = progress.tags_done
-            if progress.tags_done == self._done_with_lists:
+                self._done_with_lists = here.tags
+            if here.tags == self._done_with_lists:
                 return None
-            self._since = now, progress.tags_done
-        start, done_before = self._since
-        done = progress.tags_done - done_before
-        return done / (now - start) if done and now > start else None
+            self._start = here
+            self._late.append(here)
+        elapsed = now - self._start.time
+        while len(self._late) > 1 and self._late[1].time <= now - elapsed * _OF_LATE:
+            self._late.popleft()
+        before = self._late[0]
+        if now - self._late[-1].time > elapsed * _OF_LATE / _POINTS:
+            self._late.append(here)
+        if now == before.time or here.steps == before.steps or here.tags == self._start.tags:
+            return None
+        tags_in_a_step = (here.tags - self._start.tags) / (here.steps - self._start.steps)
+        return (here.steps - before.steps) / (now - before.time) * tags_in_a_step
 
     def seconds(self, progress: Progress, now: float) -> float | None:
         """Return how many seconds there are to go, or ``None``."""

@@ -27,6 +27,32 @@ def test_the_time_to_go_goes_by_what_was_done_since_the_lists_were_read() -> Non
     assert to_go.seconds(progress, 130.0) == 0
 
 
+def test_the_rate_is_what_it_was_of_late() -> None:
+    to_go, progress = TimeToGo(), Progress(tags=100_000)
+    for second in range(1, 901):
+        # A registry that has just been started answers faster from minute to minute.
+        progress.tags_done += 10 if second <= 600 else 40
+        to_go.rate(progress, float(second))
+    assert to_go.rate(progress, 900.0) == pytest.approx(40, rel=0.05)
+    assert to_go.rate(progress, 900.0) == to_go.rate(progress, 900.0)
+
+
+def test_a_repository_whose_tags_take_more_documents_does_not_make_it_longer() -> None:
+    to_go, progress = TimeToGo(), Progress(tags=10_000)
+    for second in range(1, 601):
+        # 30 documents and tags in a second all along: 10 tags with two each, then 15 with one each.
+        progress.tags_done += 10 if second <= 300 else 15
+        progress.documents += 20 if second <= 300 else 15
+        to_go.rate(progress, float(second))
+    assert to_go.rate(progress, 600.0) == pytest.approx(12.5, rel=0.01)
+
+
+def test_a_clock_that_stands_still_is_no_rate() -> None:
+    to_go, progress = TimeToGo(), Progress(tags=10)
+    for progress.tags_done in (0, 1, 2):
+        assert to_go.seconds(progress, 5.0) is None
+
+
 def test_the_bar_says_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     # Not time.monotonic itself, which other threads read too.
     monkeypatch.setattr("regframe.progress.monotonic", iter([1.0, 2.0, 4.0, 5.0, 6.0]).__next__)
