@@ -27,6 +27,7 @@ from pathlib import Path
 # So that what is freed goes back to the system, and does not hide what the next function takes.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
+from clients.usage import memory_of
 from corpus import TABLE
 from made_up_images import Image, digest, documents
 from report import need
@@ -52,7 +53,7 @@ def main() -> int:
     versions = ", ".join(f"{name} {version(name)}" for name in ("regframe", "pandas", "numpy"))
     print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {versions}")
     inventory = _inventory(options.table, options.tags)
-    size = inventory.layers.memory_usage(deep=True).sum()
+    size = sum(memory_of({"layers": inventory.layers}).values())
     rows = ", ".join(f"{len(frame):,} {name}" for name, frame in inventory.frames() if len(frame))
     print(f"Rows: {rows}; the layers frame has {size / 1e6:,.0f} MB.", flush=True)
 

@@ -112,7 +112,10 @@ def _print(runs: list[Run]) -> None:
     frames = runs[-1].answer["memory"]
     listed = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in frames.items() if size > 1e6)
     reading = runs[-1].answer["reading"]["seconds"]
-    print(f"All frames of {runs[-1].tags:,} tags are read from their files in {reading:.1f} seconds; MB: {listed}.")
+    print(
+        f"All frames of {runs[-1].tags:,} tags are read from their files in {reading:.1f} seconds, and take "
+        f"{sum(frames.values()) / 1e6:,.0f} MB: {listed}."
+    )
 
 
 def _options() -> argparse.Namespace:

@@ -11,7 +11,21 @@ import numpy as np
 import pandas as pd
 
 from regframe.errors import ConfigurationError, InvalidDocument, printable
-from regframe.frames import CATEGORY, COUNT, OTHER_SCHEMAS, SCHEMAS, TEXT, TIME, YES_OR_NO, conformed
+from regframe.folder import is_url
+from regframe.frames import (
+    CATEGORY,
+    COUNT,
+    OTHER_SCHEMAS,
+    SCHEMAS,
+    TEXT,
+    TIME,
+    YES_OR_NO,
+    Dtype,
+    Texts,
+    conformed,
+    frame,
+    stacked,
+)
 
 # What a spreadsheet takes for a formula, with the full-width forms (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -23,16 +37,16 @@ def write_csv(
 ) -> None:
     """Write one frame as CSV, as :meth:`regframe.Inventory.to_csv` does."""
     frame = frame.copy()
+    texts = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+    # A bare carriage return ends a line for some readers, and the writer would not quote it.
+    has_returns = any(frame[name].str.contains("\r", regex=False).any() for name in texts)
     for name, dtype in frame.dtypes.items():
         if isinstance(dtype, pd.CategoricalDtype):
             frame[name] = frame[name].cat.rename_categories(lambda text: _escaped(text, escape_formulas))
-        elif dtype == TEXT:
+        elif name in texts:
             frame[name] = frame[name].map(lambda text: _escaped(text, escape_formulas), na_action="ignore")
         elif dtype == TIME:
             frame[name] = iso_times(frame[name])
-    # A bare carriage return ends a line for some readers, and the writer would not quote it.
-    texts = [frame[name] for name, dtype in frame.dtypes.items() if dtype == TEXT]
-    has_returns = any(text.str.contains("\r", regex=False).any() for text in texts)
     quoting: Literal[0, 2] = 2 if has_returns else 0  # csv.QUOTE_NONNUMERIC, csv.QUOTE_MINIMAL
     frame.to_csv(target, index=False, header=header, lineterminator="\n", quoting=quoting)
 
@@ -51,14 +65,14 @@ def iso_times(times: pd.Series[pd.Timestamp]) -> pd.Series[str]:
     return texts.add("Z").mask(times.isna())
 
 
-def read_frame(path: Path, name: str) -> pd.DataFrame:
-    """Read one frame that :func:`write_csv` wrote."""
+def read_frame(path: Path, name: str, texts: Texts | None = None) -> pd.DataFrame:
+    """Read one frame that :func:`write_csv` wrote, and share the texts of other frames."""
     # As text, and empty fields only as missing: the tag 007 stays 007, and NA stays NA.
     frame = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8", lineterminator="\n")
     for column, dtype in (SCHEMAS.get(name) or OTHER_SCHEMAS[name]).items():
         if column in frame and dtype in {TEXT, CATEGORY}:
             frame[column] = frame[column].str.removeprefix(_ESCAPE)
-    return conformed(frame, name)
+    return conformed(frame, name, texts)
 
 
 def read_edited(path: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -91,7 +105,7 @@ def parquet(rows: pd.DataFrame, name: str) -> bytes:
     from pyarrow.parquet import write_table
 
     # Left to itself, a column without a value would be one without a type, and codes as wide as they need to be.
-    types: dict[str, Any] = {
+    types: dict[Dtype, Any] = {
         TEXT: pyarrow.large_string(),
         CATEGORY: pyarrow.dictionary(pyarrow.int32(), pyarrow.large_string()),
         COUNT: pyarrow.int64(),
@@ -105,9 +119,20 @@ def parquet(rows: pd.DataFrame, name: str) -> bytes:
     return file.getvalue()
 
 
-def read_parquet_frame(path: str, name: str) -> pd.DataFrame:
-    """Read one frame that was written as one Parquet file, or as a folder of several."""
-    return conformed(pd.read_parquet(path, engine="pyarrow"), name)
+def read_parquet_frame(path: str, name: str, texts: Texts | None = None) -> pd.DataFrame:
+    """Read one frame that was written as one Parquet file or as a folder of several, and share other frames' texts."""
+    from pyarrow.dataset import dataset
+
+    texts = Texts() if texts is None else texts
+    files, where = None, path
+    if is_url(path):
+        from fsspec.core import url_to_fs
+
+        files, where = url_to_fs(path)
+    # Some at a time, so that a text that is in many of them is there once all the while.
+    some = dataset(where, format="parquet", filesystem=files).to_batches(batch_readahead=1, fragment_readahead=1)
+    parts = [conformed(rows.to_pandas(), name, texts) for rows in some if len(rows)]
+    return stacked(name, parts) if parts else frame(name)
 
 
 def need_pyarrow() -> None:

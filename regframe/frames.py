@@ -5,7 +5,7 @@ Every frame has the columns and dtypes that :data:`SCHEMAS` declares, also when 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,20 +13,27 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
+from pandas.api.types import union_categoricals
 
 from regframe.errors import InvalidDocument
 
-TEXT: Final = "str"
+# pandas' ``str`` with Python's storage, where rows share a text: with pyarrow's each digest is there for every row, and
+# the frames of a large inventory are four times as large.
+TEXT: Final[ExtensionDtype] = pd.StringDtype("python", na_value=np.nan)
 CATEGORY: Final = "category"
 COUNT: Final = "Int64"
 YES_OR_NO: Final = "boolean"
 TIME: Final = "datetime64[us, UTC]"
 
-_TAG = {"repository": TEXT, "tag": TEXT}
-IMAGE_COLUMNS = {**_TAG, "digest": TEXT, "platform": CATEGORY}
+Dtype = str | ExtensionDtype
+"""What a column is declared to be."""
 
-_PLATFORM = {**_TAG, "platform": CATEGORY}
-_BOTH_SIDES = {
+_TAG: dict[str, Dtype] = {"repository": TEXT, "tag": TEXT}
+IMAGE_COLUMNS: dict[str, Dtype] = {**_TAG, "digest": TEXT, "platform": CATEGORY}
+
+_PLATFORM: dict[str, Dtype] = {**_TAG, "platform": CATEGORY}
+_BOTH_SIDES: dict[str, Dtype] = {
     "digest_here": TEXT,
     "digest_there": TEXT,
     "config_digest_here": TEXT,
@@ -35,7 +42,7 @@ _BOTH_SIDES = {
     "created_there": TIME,
 }
 
-SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+SCHEMAS: Mapping[str, Mapping[str, Dtype]] = MappingProxyType(
     {
         "repositories": {"repository": TEXT, "tags": COUNT},
         "tags": {
@@ -111,7 +118,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 # Frames that are no part of an inventory.
-OTHER_SCHEMAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+OTHER_SCHEMAS: Mapping[str, Mapping[str, Dtype]] = MappingProxyType(
     {
         "referrers": {
             "repository": TEXT,
@@ -167,20 +174,45 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def frame(name: str, rows: Iterable[tuple[Any, ...]] = ()) -> pd.DataFrame:
-    """Return a frame of a schema from rows in the order of its columns; ``None`` is a missing value."""
-    return frame_of(SCHEMAS.get(name) or OTHER_SCHEMAS[name], list(rows))
+class Texts(dict[str | None, Any]):
+    """Texts that rows share: each is kept once, whichever frame it is in."""
+
+    def __init__(self) -> None:
+        super().__init__({None: np.nan})
+
+    def __missing__(self, text: str) -> str:
+        self[text] = text
+        return text
 
 
-def frame_of(schema: Mapping[str, str], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def frame(name: str, rows: Iterable[tuple[Any, ...]] = (), texts: Texts | None = None) -> pd.DataFrame:
+    """Return a frame of a schema from rows in the order of its columns; ``None`` is a missing value.
+
+    Parameters
+    ----------
+    name : str
+        The schema's.
+    rows : iterable of tuple
+        The rows.
+    texts : Texts, optional
+        Those of other frames, to share them.
+    """
+    return frame_of(SCHEMAS.get(name) or OTHER_SCHEMAS[name], list(rows), texts)
+
+
+def frame_of(schema: Mapping[str, Dtype], rows: list[tuple[Any, ...]], texts: Texts | None = None) -> pd.DataFrame:
     """Return a frame of some columns, with their dtypes, from rows in their order."""
+    texts = Texts() if texts is None else texts
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
     return pd.DataFrame(
-        {name: _column(values, dtype) for (name, dtype), values in zip(schema.items(), columns, strict=True)}
+        {name: _column(values, dtype, texts) for (name, dtype), values in zip(schema.items(), columns, strict=True)},
+        copy=False,
     )
 
 
-def _column(values: tuple[Any, ...], dtype: Any) -> Any:
+def _column(values: tuple[Any, ...], dtype: Any, texts: Texts) -> Any:
+    if dtype == TEXT:
+        return _text(np.fromiter(map(texts.__getitem__, values), dtype=object, count=len(values)))
     if dtype == TIME:
         # Counted by hand: to_datetime refuses the year 1 that some images are dated.
         micros = [None if time is None else (time - _EPOCH) // _MICROSECOND for time in values]
@@ -197,7 +229,27 @@ def _column(values: tuple[Any, ...], dtype: Any) -> Any:
     return pd.Series(list(values), dtype=dtype)
 
 
-def conformed(read: pd.DataFrame, name: str) -> pd.DataFrame:
+def _text(texts: Any) -> pd.Series[str]:
+    return pd.Series(pd.array(texts, dtype=TEXT), copy=False)
+
+
+def stacked(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of frames of one schema as one frame, one after the other."""
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
+    if len(frames) == 1:
+        return frames[0]
+
+    def column(own: str, dtype: Dtype) -> Any:
+        parts = [frame[own] for frame in frames]
+        if dtype == CATEGORY:
+            # concat would make text of categories that differ.
+            return pd.Series(union_categoricals(parts, sort_categories=True), copy=False)
+        return pd.concat(parts, ignore_index=True)
+
+    return pd.DataFrame({own: column(own, dtype) for own, dtype in SCHEMAS[name].items()}, copy=False)
+
+
+def conformed(read: pd.DataFrame, name: str, texts: Texts | None = None) -> pd.DataFrame:
     """Return a frame that was read from a file, perhaps as text, with the columns and dtypes of its schema.
 
     Raises
@@ -207,16 +259,20 @@ def conformed(read: pd.DataFrame, name: str) -> pd.DataFrame:
     ValueError
         If a value is not of its column's dtype.
     """
+    texts = Texts() if texts is None else texts
     schema = SCHEMAS.get(name) or OTHER_SCHEMAS[name]
     if list(read.columns) != list(schema):
         raise InvalidDocument(f"A file of {name} has the columns {', '.join(schema)}; this one has others.")
-    return pd.DataFrame({column: _converted(read[column], dtype) for column, dtype in schema.items()})
+    return pd.DataFrame({column: _converted(read[column], dtype, texts) for column, dtype in schema.items()})
 
 
-def _converted(values: Any, dtype: str) -> Any:
-    is_text = values.dtype == TEXT
+def _converted(values: Any, dtype: Any, texts: Texts) -> Any:
+    if dtype == TEXT:
+        return values if values.dtype == TEXT else _shared(values, texts)
     if dtype == CATEGORY:
-        return pd.Series(pd.Categorical(values.astype(TEXT)))
+        is_one = isinstance(values.dtype, pd.CategoricalDtype) and values.cat.categories.dtype == TEXT
+        return values.cat.remove_unused_categories() if is_one else pd.Series(pd.Categorical(_shared(values, texts)))
+    is_text = isinstance(values.dtype, pd.StringDtype)
     if dtype == TIME and is_text:
         return pd.to_datetime(values, format="ISO8601", utc=True).dt.as_unit("us")
     if dtype == YES_OR_NO and is_text:
@@ -225,6 +281,15 @@ def _converted(values: Any, dtype: str) -> Any:
         # By way of int: a float on the way would round sizes above 2**53.
         return pd.Series([None if pd.isna(value) else int(value) for value in values], dtype=COUNT)
     return values.astype(dtype)
+
+
+def _shared(values: Any, texts: Texts) -> pd.Series[str]:
+    """Return text, which may come as categories, with each text once."""
+    is_encoded = isinstance(values.dtype, pd.CategoricalDtype)
+    codes, each = (values.cat.codes, values.cat.categories) if is_encoded else pd.factorize(values)
+    # The code of a missing value, -1, finds the last one.
+    shared = [*map(texts.__getitem__, each.to_numpy(dtype=object)), np.nan]
+    return _text(np.array(shared, dtype=object)[codes])
 
 
 @dataclass(frozen=True)

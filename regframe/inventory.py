@@ -14,7 +14,7 @@ import pandas as pd
 from regframe.errors import ConfigurationError, InvalidDocument, RegframeError, printable
 from regframe.folder import Folder, is_url, open_folder, plain, shown, writing
 from regframe.formats import need_pyarrow, parquet, read_frame, read_parquet_frame, write_csv
-from regframe.frames import SCHEMAS, Frames
+from regframe.frames import SCHEMAS, Frames, Texts
 from regframe.order import in_order, of_known_tags
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Inventory(Frames):
         InvalidDocument
             If a file is not one of an inventory.
         """
-        return cls._read(folder, "csv", lambda path, name: read_frame(Path(path), name))
+        return cls._read(folder, "csv", lambda path, name, texts: read_frame(Path(path), name, texts))
 
     def to_parquet(self, folder: str | Path) -> list[Path | str]:
         """Write one Parquet file for each frame, and ``inventory.json``; needs pyarrow (``regframe[parquet]``).
@@ -206,12 +206,12 @@ class Inventory(Frames):
             files.write(ABOUT, about.to_json())
 
     @classmethod
-    def _read(cls, folder: str | Path, suffix: str, read: Callable[[str, str], pd.DataFrame]) -> Inventory:
-        files, where = open_folder(folder), plain(folder)
+    def _read(cls, folder: str | Path, suffix: str, read: Callable[[str, str, Texts], pd.DataFrame]) -> Inventory:
+        files, where, texts = open_folder(folder), plain(folder), Texts()
         try:
             about = About.from_json(files.read(ABOUT))
             inventory = cls(
-                **{name: read(f"{where}/{name}.{suffix}", name) for name in SCHEMAS},
+                **{name: read(f"{where}/{name}.{suffix}", name, texts) for name in SCHEMAS},
                 registry=about.registry,
                 taken_at=about.taken_at,
                 complete=about.complete,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from regframe.bounds import images_within
 from regframe.errors import RegframeError
-from regframe.frames import IMAGE_COLUMNS, SCHEMAS, Frames, frame, frame_of
+from regframe.frames import IMAGE_COLUMNS, SCHEMAS, Frames, Texts, frame, frame_of
 from regframe.oci.config import ImageConfig, layer_of_each_step, settings
 from regframe.oci.descriptor import Platform
 from regframe.oci.kind import Kind, kind_of_manifest, kind_of_tag, subject_of_tag
@@ -31,17 +31,19 @@ def frames_of(
     only: frozenset[str] = frozenset(),
     *,
     is_local: bool = False,
+    texts: Texts | None = None,
 ) -> Frames:
     """Return the frames of everything that a scan has read.
 
     Repositories keep the registry's order, tags stand in natural version order, images in the order of their index,
-    layers and history from the lowest on.
+    layers and history from the lowest on. Texts are shared with the frames that had the same ``texts`` before.
 
     Raises
     ------
     TooLarge
         If they are those of a place on this machine, and have more rows than these may.
     """
+    texts = Texts() if texts is None else texts
     order = {name: position for position, name in enumerate(records.repositories)}
     tags = sorted(records.tags, key=lambda tag: place(order, tag.repository, tag.tag, tag.digest))
     behind = images_within(records, platforms, only, is_local=is_local)
@@ -55,21 +57,27 @@ def frames_of(
     each = {id(image): image for image in shown}
     unpacked = {image.digest: _uncompressed(image.manifest, records.estimates) for image in each.values()}
     fields = {key: _image_fields(image, records, unpacked[image.digest]) for key, image in each.items()}
-    images = frame("images", [_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows])
+    image_rows = (_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows)
+    images = frame("images", image_rows, texts)
     pointed = {digest: _pointed(records, digest) for digest in (None, *behind)}
+    errors = sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))
     return Frames(
-        repositories=frame("repositories", records.repositories.items()),
-        tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags]),
+        repositories=frame("repositories", records.repositories.items(), texts),
+        tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags], texts),
         images=images,
-        layers=_below("layers", images, shown, partial(_layer_rows, unpacked=unpacked)),
-        history=_below("history", images, shown, partial(_history_rows, unpacked=unpacked)),
-        config=_below("config", images, shown, _config_rows),
-        errors=frame("errors", sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))),
+        layers=_below("layers", images, shown, partial(_layer_rows, unpacked=unpacked), texts),
+        history=_below("history", images, shown, partial(_history_rows, unpacked=unpacked), texts),
+        config=_below("config", images, shown, _config_rows, texts),
+        errors=frame("errors", errors, texts),
     )
 
 
 def _below(
-    name: str, images: pd.DataFrame, shown: list[Image], rows_of: Callable[[Image], Iterable[tuple[Any, ...]]]
+    name: str,
+    images: pd.DataFrame,
+    shown: list[Image],
+    rows_of: Callable[[Image], Iterable[tuple[Any, ...]]],
+    texts: Texts,
 ) -> pd.DataFrame:
     """Return a frame with some rows for each row of the images frame; rows of one manifest are made once."""
     rows: list[tuple[Any, ...]] = []
@@ -84,7 +92,7 @@ def _below(
     own = {column: dtype for column, dtype in SCHEMAS[name].items() if column not in IMAGE_COLUMNS}
     left = images[list(IMAGE_COLUMNS)].take(np.repeat(np.arange(len(shown)), counts)).reset_index(drop=True)
     left["platform"] = left["platform"].cat.remove_unused_categories()
-    right = frame_of(own, rows).take(np.repeat(starts, counts) + within).reset_index(drop=True)
+    right = frame_of(own, rows, texts).take(np.repeat(starts, counts) + within).reset_index(drop=True)
     return pd.concat([left, right], axis=1)
 
 

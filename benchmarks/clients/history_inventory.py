@@ -14,7 +14,7 @@ from typing import Literal
 
 import regframe as rf
 from clients.regframe_inventory import totals
-from clients.usage import measured
+from clients.usage import measured, memory_of
 from regframe.aio import AsyncRegistry
 from regframe.progress import TimeToGo
 
@@ -55,12 +55,11 @@ def main(address: str, concurrency: str, how: Literal["memory", "parquet", "csv"
         taken, wrong_by = asyncio.run(_take(registry, how, folder))
     with measured() as reading:
         inventory = taken if isinstance(taken, rf.Inventory) else taken.read()
-    memory = {name: int(frame.memory_usage(deep=True).sum()) for name, frame in inventory.frames()}
     answer = {
         "usage": asdict(usage),
         "reading": asdict(reading),
         "totals": asdict(totals(inventory)),
-        "memory": memory,
+        "memory": memory_of(dict(inventory.frames())),
         "time_to_go_wrong_by": wrong_by,
     }
     print(json.dumps(answer))

@@ -128,7 +128,9 @@ def tag_history(inventories: Iterable[Inventory]) -> pd.DataFrame:
 
 
 def _targets(tags: pd.DataFrame) -> pd.DataFrame:
-    named = tags.loc[tags["tag"].notna(), [*_KEY, "digest"]].drop_duplicates(_KEY).reset_index(drop=True)
+    # Of one kind: inventories may have been read in different ways, and keys of two kinds of text make objects.
+    texts = tags.loc[tags["tag"].notna(), [*_KEY, "digest"]].astype(TEXT)
+    named = texts.drop_duplicates(_KEY).reset_index(drop=True)
     return named.assign(place=np.arange(len(named)))
 
 
@@ -144,14 +146,15 @@ def _platform_sizes(images: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
 def _seen(inventory: Inventory, number: int) -> pd.DataFrame:
     rows = _targets(inventory.tags)[[*_KEY, "digest"]]
     of_images = inventory.images[inventory.images["kind"].eq("image").to_numpy(bool)].drop_duplicates([*_KEY, "digest"])
-    sizes = of_images.groupby(_KEY)["size"].sum(min_count=1).reset_index()
+    sizes = of_images.groupby(_KEY)["size"].sum(min_count=1).reset_index().astype(dict.fromkeys(_KEY, TEXT))
     rows = rows.merge(sizes, on=_KEY, how="left")
     taken_at = pd.Series([inventory.taken_at] * len(rows), dtype=TIME)
     return rows.assign(taken_at=taken_at, number=number)
 
 
 def _nothing_seen() -> pd.DataFrame:
-    dtypes = {"repository": TEXT, "tag": TEXT, "digest": TEXT, "size": COUNT, "taken_at": TIME, "number": "int64"}
+    texts = dict.fromkeys(("repository", "tag", "digest"), TEXT)
+    dtypes: dict[str, Any] = {**texts, "size": COUNT, "taken_at": TIME, "number": "int64"}
     return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in dtypes.items()})
 
 

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
+from regframe.frames import TEXT
 from regframe.registry import Registry
 from regframe.version import Version, parse_version
 from regframe.widgets.background import Latest, listed
@@ -124,7 +125,7 @@ class TagPicker(widgets.VBox):  # type: ignore[misc]
     def selection(self) -> pd.DataFrame:
         """The chosen tags, or all that match, as the methods of a registry take them."""
         rows = list(self._chosen) or self._found
-        return pd.DataFrame(rows, columns=["repository", "tag"]).astype("str")
+        return pd.DataFrame(rows, columns=["repository", "tag"]).astype(TEXT)
 
     @property
     def references(self) -> list[str]:

@@ -55,7 +55,7 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 def test_what_reads_the_parquet_files_alone_says_the_same(inventory: rf.Inventory) -> None:
     names = run()
-    pd.testing.assert_frame_equal(names["storage"], rf.storage(inventory))
+    assert_same(names["storage"], rf.storage(inventory))
     assert_same(names["bases"], rf.bases(inventory))
     assert_same(names["growth"], rf.growth(inventory, "app"))
     assert_same(names["releases"], rf.releases(inventory.images))
