@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from regframe.records import Failure, Records, Tag
 from regframe.reference import Pattern
@@ -12,8 +11,7 @@ from regframe.scan import Scan
 from regframe.version import tag_order
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A tag that is to be read, and how it was found."""
 
     repository: str

@@ -13,12 +13,14 @@ from regframe.dataset import FileFormat, InventoryFiles, check
 from regframe.errors import InvalidReference
 from regframe.filing import Filing
 from regframe.folder import plain
+from regframe.frames import Frames
+from regframe.gathering import Gathering
 from regframe.inventory import About, Inventory
 from regframe.reader import Reader
-from regframe.records import Records
 from regframe.resume import check as check_earlier
-from regframe.resume import covered, joined
-from regframe.selection import Selection, choose
+from regframe.resume import covered, first_seen, joined, known_tags
+from regframe.selection import Chosen, Selection, choose
+from regframe.sources import Source
 
 TAGS_IN_A_BATCH = 2000
 
@@ -87,22 +89,29 @@ class Inventories(Reader):
         if resume is not None:
             check_earlier(resume, self._connection.name, covers)
 
-        def inventory(records: Records, *, complete: bool) -> Inventory:
-            frames = self._framed(records, chosen.only)
-            frames = joined(frames, resume, records.kept) if resume is not None else frames
-            return Inventory(
-                **vars(frames),
-                registry=self._connection.name,
-                taken_at=records.started,
-                complete=complete,
-                covers=covers,
+        async with self._connection.documents() as source:
+            scan = self._batched_scan(source, chosen, resume)
+            gathering = Gathering(
+                lambda records, texts: self._framed(records, chosen.only, texts), is_local=source.is_local
             )
 
-        async with self._connection.documents() as source:
-            scan = self._scan(source, chosen, resume=resume, push_times=True)
-            self._so_far = lambda: inventory(scan.so_far(), complete=False)
-            self._scanned = await scan.run()
-        taken = inventory(self._scanned, complete=True)
+            def inventory(frames: Frames, *, complete: bool) -> Inventory:
+                frames = frames if resume is None else joined(frames, resume, gathering.kept)
+                return Inventory(
+                    **vars(frames),
+                    registry=self._connection.name,
+                    taken_at=scan.records.started,
+                    complete=complete,
+                    covers=covers,
+                )
+
+            self._so_far = lambda: inventory(gathering.interrupted(scan, TAGS_IN_A_BATCH), complete=False)
+            self._scanned = await scan.lists()
+            gathering.add(self._scanned)
+            async for records in scan.batches(TAGS_IN_A_BATCH):
+                self._scanned.failures += records.failures
+                await to_thread.run_sync(gathering.add, records)
+        taken = inventory(gathering.frames(), complete=True)
         self.errors = taken.errors
         if taken.repositories.empty and taken.tags.empty:
             self._raise_first()
@@ -112,16 +121,7 @@ class Inventories(Reader):
         chosen = choose(selection, self._connection.pattern, self._connection.default)
         check(output, file_format)
         async with self._connection.documents() as source:
-            scan = BatchedScan(
-                source,
-                chosen.patterns,
-                platforms=self._connection.platforms,
-                only=chosen.only,
-                concurrency=self._connection.concurrency,
-                strict=self._connection.strict,
-                push_times=True,
-            )
-            self.progress = scan.progress
+            scan = self._batched_scan(source, chosen)
             filing = Filing(
                 plain(output),
                 file_format,
@@ -143,6 +143,21 @@ class Inventories(Reader):
         files = filing.finish(complete=True)
         self.errors = files.errors
         return files
+
+    def _batched_scan(self, source: Source, chosen: Chosen, resume: Inventory | None = None) -> BatchedScan:
+        scan = BatchedScan(
+            source,
+            chosen.patterns,
+            platforms=self._connection.platforms,
+            only=chosen.only,
+            concurrency=self._connection.concurrency,
+            strict=self._connection.strict,
+            known=known_tags(resume) if resume is not None else None,
+            seen=first_seen(resume) if resume is not None else None,
+            push_times=True,
+        )
+        self.progress = scan.progress
+        return scan
 
 
 def refuse_resume(resume: Inventory | None) -> None:

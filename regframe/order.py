@@ -32,8 +32,7 @@ def in_order(frames: F) -> F:
     """
     order = {name: position for position, name in enumerate(frames.repositories["repository"])}
     moved = _positions(frames.tags[[*_TAG, "digest"]], order)
-    errors = frames.errors.take(_positions(frames.errors[[*_TAG, "digest", "operation"]], order))
-    frames = replace(frames, errors=errors.reset_index(drop=True))
+    frames = errors_in_order(frames)
     if np.array_equal(moved, np.arange(len(moved))):
         return frames
     tags = frames.tags.take(moved).reset_index(drop=True)
@@ -44,6 +43,13 @@ def in_order(frames: F) -> F:
         return rows.take(where.argsort(kind="stable")).reset_index(drop=True)
 
     return replace(frames, tags=tags, **{name: below(getattr(frames, name)) for name in BELOW})
+
+
+def errors_in_order(frames: F) -> F:
+    """Return frames whose tags are in order already, with their errors in the order of one scan."""
+    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
+    moved = _positions(frames.errors[[*_TAG, "digest", "operation"]], order)
+    return replace(frames, errors=frames.errors.take(moved).reset_index(drop=True))
 
 
 def of_known_tags(frames: F) -> F:

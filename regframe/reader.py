@@ -12,11 +12,10 @@ import pandas as pd
 from regframe.connection import Connection
 from regframe.dataset import InventoryFiles
 from regframe.errors import InvalidReference, RegframeWarning
-from regframe.frames import Frames, frame
+from regframe.frames import Frames, Texts, frame
 from regframe.inventory import Inventory
 from regframe.records import Records
 from regframe.reference import Pattern, is_digest
-from regframe.resume import first_seen, known_tags
 from regframe.rows import frames_of
 from regframe.scan import Depth, Progress, Scan
 from regframe.selection import Chosen, Selection, choose
@@ -74,7 +73,6 @@ class Reader:
         chosen: Chosen,
         *,
         depth: Depth = Depth.IMAGES,
-        resume: Inventory | None = None,
         strict: bool | None = None,
         push_times: bool = False,
     ) -> Scan:
@@ -86,17 +84,15 @@ class Reader:
             only=chosen.only,
             concurrency=self._connection.concurrency,
             strict=self._connection.strict if strict is None else strict,
-            known=known_tags(resume) if resume is not None else None,
-            seen=first_seen(resume) if resume is not None else None,
             push_times=push_times,
         )
         self.progress = scan.progress
         return scan
 
-    def _framed(self, records: Records, only: frozenset[str]) -> Frames:
+    def _framed(self, records: Records, only: frozenset[str], texts: Texts | None = None) -> Frames:
         with _garbage_left():
             is_local = isinstance(self._connection.reach, Place)
-            return frames_of(records, self._connection.platforms, only, is_local=is_local)
+            return frames_of(records, self._connection.platforms, only, is_local=is_local, texts=texts)
 
     def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
         """Return the frame that was asked for; if nothing at all could be read, raise why."""

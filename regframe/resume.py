@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
-from regframe.frames import Frames, conformed
+from regframe.frames import TEXT, Frames, conformed, stacked
 from regframe.inventory import Inventory
 from regframe.oci.descriptor import Platform
 from regframe.oci.digest import digest_of
@@ -63,20 +63,11 @@ def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
     """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan."""
     if not kept:
         return frames
-    keys = pd.DataFrame({"repository": [tag.repository for tag in kept], "tag": [tag.tag for tag in kept]}, dtype="str")
+    columns = {name: pd.Series([getattr(tag, name) for tag in kept], dtype=TEXT) for name in _TAG}
+    keys = pd.DataFrame(columns)
 
     def both(name: str) -> pd.DataFrame:
-        return _stacked(name, getattr(frames, name), getattr(earlier, name), keys)
+        old = conformed(getattr(earlier, name).merge(keys, on=_TAG), name)
+        return stacked(name, [getattr(frames, name), old])
 
     return in_order(replace(frames, **{name: both(name) for name in ("tags", *BELOW)}))
-
-
-def _stacked(name: str, new: pd.DataFrame, old: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
-    # As text while the categories differ; the schema's dtypes come back with them.
-    frames = [_without_categories(frame) for frame in (new, old.merge(kept, on=_TAG))]
-    return conformed(pd.concat(frames, ignore_index=True), name)
-
-
-def _without_categories(frame: pd.DataFrame) -> pd.DataFrame:
-    categories = frame.select_dtypes("category").columns
-    return frame.astype(dict.fromkeys(categories, "str"))

@@ -177,6 +177,9 @@ def test_what_is_written_to_files_may_have_more_rows_in_all(tmp_path: Path, monk
     place = rf.Registry(f"oci-archive:{tmp_path / 'archive'}")
     with pytest.raises(rf.TooLarge, match="comes to 2,102 layers, steps and settings or more"):
         place.images()
+    # In batches, too, memory has to hold all of it.
+    with pytest.raises(rf.TooLarge, match="comes to"):
+        place.inventory()
     place.inventory(output=tmp_path / "inventory", format="csv")
     assert len(rf.Inventory.read_csv(tmp_path / "inventory").images) == 1200
     assert place.errors.empty

@@ -64,13 +64,15 @@ def assert_same(found: rf.Inventory, expected: rf.Inventory) -> None:
     ids=["all", "globs", "names", "nothing"],
 )
 def test_files_hold_what_is_taken_in_memory(
-    front: Front, tmp_path: Path, form: Form, selection: list[str] | None
+    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form, selection: list[str] | None
 ) -> None:
     registry = registry_at(front)
     # Some tags, configs and a list that cannot be had.
     front.refused = {"GET .*/shapes/nested/tags": 403, "GET .*/shapes/attested/manifests/1.0": 400}
     try:
-        expected = registry.inventory(selection)
+        with monkeypatch.context() as all_at_once:
+            all_at_once.setattr(inventories, "TAGS_IN_A_BATCH", 2000)
+            expected = registry.inventory(selection)
     except rf.NotFound:
         with pytest.raises(rf.NotFound):
             registry.inventory(selection, output=tmp_path / "out", format=form)
@@ -82,6 +84,25 @@ def test_files_hold_what_is_taken_in_memory(
     assert files.rows == {name: len(frame) for name, frame in expected.frames()}
     assert len(registry.errors) == len(errors) == len(files.errors)
     assert_same(files.read(), expected)
+    assert_same(registry.inventory(selection), expected)
+
+
+@pytest.mark.parametrize("way", ["in memory", "csv", "parquet"])
+def test_each_text_is_in_memory_once(front: Front, tmp_path: Path, way: str) -> None:
+    inventory = registry_at(front).inventory()
+    if way == "csv":
+        inventory.to_csv(tmp_path)
+        inventory = rf.Inventory.read_csv(tmp_path)
+    elif way == "parquet":
+        inventory.to_parquet(tmp_path)
+        inventory = rf.Inventory.read_parquet(tmp_path)
+    places: dict[str, set[int]] = {}
+    for _, frame in inventory.frames():
+        for name in frame.select_dtypes("str").columns:
+            for text in frame[name].dropna().to_numpy(dtype=object):
+                places.setdefault(text, set()).add(id(text))
+    assert len(places) > 100
+    assert {text: len(there) for text, there in places.items() if len(there) > 1} == {}
 
 
 def test_each_list_and_tag_is_asked_for_once(front: Front, tmp_path: Path) -> None:

@@ -230,7 +230,9 @@ def test_what_cannot_be_gone_on_with_is_refused(front: Front) -> None:
 _INTERRUPTED = """
 import sys
 import regframe as rf
+from regframe import inventories
 
+inventories.TAGS_IN_A_BATCH = int(sys.argv[4])
 registry = rf.Registry(sys.argv[1], cache=sys.argv[2] or False, progress=False, concurrency=3)
 try:
     registry.inventory()
@@ -242,12 +244,16 @@ except rf.Interrupted as interrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send there")
+@pytest.mark.parametrize("tags_in_a_batch", [3, 2000])
 @pytest.mark.parametrize("has_cache", [False, True], ids=["no cache", "cache"])
-def test_an_interrupt_gives_back_what_was_read(front: Front, tmp_path: Path, has_cache: bool) -> None:
+def test_an_interrupt_gives_back_what_was_read(
+    front: Front, tmp_path: Path, has_cache: bool, tags_in_a_batch: int
+) -> None:
     expected = registry_at(front).inventory()
     cache = tmp_path / "documents.sqlite" if has_cache else ""
     front.held, front.held_after = "GET .*/blobs/", 5
-    command = [sys.executable, "-W", "error", "-c", _INTERRUPTED, front.address, str(cache), str(tmp_path / "csv")]
+    arguments = [front.address, str(cache), str(tmp_path / "csv"), str(tags_in_a_batch)]
+    command = [sys.executable, "-W", "error", "-c", _INTERRUPTED, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert front.is_holding.wait(60)
         sent = time.monotonic()
@@ -278,6 +284,23 @@ def test_an_interrupt_gives_back_what_was_read(front: Front, tmp_path: Path, has
     assert {request for request in front.requests if request.startswith("HEAD")} == set(
         tag_requests(front, "HEAD", dataclasses.replace(earlier, tags=read))
     )
+
+
+def test_an_interrupt_while_lists_are_read_gives_back_the_names_so_far(front: Front, tmp_path: Path) -> None:
+    front.held = "GET .*/team/multi/tags/list"
+    arguments = [front.address, "", str(tmp_path / "csv"), "2000"]
+    command = [sys.executable, "-W", "error", "-c", _INTERRUPTED, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert front.is_holding.wait(60)
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+    assert "incomplete" in said, complaints
+    front.release()
+    earlier = rf.Inventory.read_csv(tmp_path / "csv")
+    assert not len(earlier.images)
+    assert earlier.tags["digest"].isna().all()
+    assert "team/multi" in set(earlier.repositories["repository"])
+    assert_same(registry_at(front).inventory(resume=earlier), registry_at(front).inventory())
 
 
 def test_an_inventory_of_a_scan_that_ended_is_complete(front: Front, tmp_path: Path) -> None:

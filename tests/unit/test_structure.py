@@ -20,7 +20,7 @@ ROOMS = (
     ("sources",),
     ("records", "bounds", "scan", "batches", "uncompressed", "progress", "skopeo"),
     ("frames", "rows", "formats", "order", "selection"),
-    ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing"),
+    ("resume", "plan", "parts", "connection", "inventory", "dataset", "filing", "gathering"),
     ("comparison", "doctor", "referrers", "reader", "questions", "writer", "inventories", "aio", "registry"),
     ("analysis", "plot", "presentation"),
     ("changes",),
