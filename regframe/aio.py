@@ -80,8 +80,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             if not is_repository(namespace):
                 raise InvalidReference(f"“{printable(namespace)}” is no namespace; an example is library.")
             selection = f"{namespace}/*"
-        frames = await self._frames(selection, Depth.COUNTS if counts else Depth.REPOSITORIES)
-        return self._checked(frames, frames.repositories)
+        return await self._frame("repositories", selection, Depth.COUNTS if counts else Depth.REPOSITORIES)
 
     async def tags(self, selection: Selection = None, *, resolve: bool = False) -> pd.DataFrame:
         """Return the tags, in natural version order (2.4.9 before 2.4.10).
@@ -99,8 +98,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             ``repository``, ``tag``, ``digest``, ``media_type``, ``kind`` (missing unless resolved), and ``major``,
             ``minor``, ``patch``, ``prerelease``, ``variant`` where the tag is written as a version.
         """
-        frames = await self._frames(selection, Depth.MANIFESTS if resolve else Depth.TAGS)
-        return self._checked(frames, frames.tags)
+        return await self._frame("tags", selection, Depth.MANIFESTS if resolve else Depth.TAGS)
 
     async def images(self, selection: Selection = None) -> pd.DataFrame:
         """Return each tag's images, one row for each platform.
@@ -121,8 +119,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             ``uncompressed_size`` (where it is known), ``manifest_size``, ``config_size`` and ``index_size`` (bytes of
             the documents), ``base_name`` and ``base_digest`` (what the image says that it was built on).
         """
-        frames = await self._frames(selection, push_times=True)
-        return self._checked(frames, frames.images)
+        return await self._frame("images", selection, push_times=True)
 
     async def layers(self, selection: Selection = None, *, uncompressed: bool = False) -> pd.DataFrame:
         """Return each image's layers, the lowest first, with the step that made each.
@@ -142,8 +139,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             ``diff_id``, ``media_type``, ``compression``, ``size`` (bytes, compressed), ``uncompressed_size`` with
             ``uncompressed_estimated``, ``stored`` (foreign layers are not), ``created``, ``created_by``.
         """
-        frames = await self._frames(selection, uncompressed=uncompressed)
-        return self._checked(frames, frames.layers)
+        return await self._frame("layers", selection, uncompressed=uncompressed)
 
     async def history(self, selection: Selection = None) -> pd.DataFrame:
         """Return each image's history: the steps of its build, with the layer that each made.
@@ -160,8 +156,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             ``created_by``, ``comment``, ``empty_layer``, ``layer_digest``, ``size`` (bytes, compressed),
             ``uncompressed_size``.
         """
-        frames = await self._frames(selection)
-        return self._checked(frames, frames.history)
+        return await self._frame("history", selection)
 
     async def config(self, selection: Selection = None) -> pd.DataFrame:
         """Return each image's settings, one a row.
@@ -178,8 +173,7 @@ class AsyncRegistry(Inventories, Questions, Writer):
             entrypoint, cmd, shell, onbuild, user, workdir, stop_signal, healthcheck), ``name``, ``value``. Lists
             such as entrypoint are JSON arrays; a health check's times are nanoseconds.
         """
-        frames = await self._frames(selection)
-        return self._checked(frames, frames.config)
+        return await self._frame("config", selection)
 
     async def inspect(self, reference: str | None = None, *, platform: str | None = None) -> pd.Series[Any]:
         """Return the fields of ``skopeo inspect`` for one image.

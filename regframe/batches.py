@@ -85,7 +85,14 @@ class BatchedScan(Scan):
     """A scan whose records are given away batch by batch; the parameters are those of :class:`Scan`.
 
     A document that tags of several batches have in common is asked of the source by each.
+
+    Attributes
+    ----------
+    tags_in_a_batch : int
+        How many tags are read before their records are given away.
     """
+
+    tags_in_a_batch = 2000
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -107,8 +114,8 @@ class BatchedScan(Scan):
         self._is_listing = False
         return self.records
 
-    async def batches(self, size: int) -> AsyncIterator[Records]:
-        """Yield the records of so many tags at a time, in the order of an inventory; after :meth:`lists`.
+    async def batches(self) -> AsyncIterator[Records]:
+        """Yield the records of some tags at a time, in the order of an inventory; after :meth:`lists`.
 
         ``repositories`` is the same in all: those that are known by then.
 
@@ -117,15 +124,15 @@ class BatchedScan(Scan):
         RegframeError
             The first error, if the scan is strict.
         """
-        for batch in self._waiting.batches(size, self._order()):
+        for batch in self._waiting.batches(self.tags_in_a_batch, self._order()):
             self._begin(batch)
             await self._work_off()
             self._sort_repositories()
             yield self.records
 
-    def names_left(self, size: int) -> Iterator[Records]:
-        """Yield what an interrupted scan has not come to, so many tags at a time: listed tags by their names alone."""
-        for batch in self._waiting.batches(size, self._order()):
+    def names_left(self) -> Iterator[Records]:
+        """Yield what an interrupted scan has not come to, some tags at a time: listed tags by their names alone."""
+        for batch in self._waiting.batches(self.tags_in_a_batch, self._order()):
             tags = [Tag(wanted.repository, wanted.tag) for wanted in batch if wanted.tag and wanted.listed]
             yield Records(self.records.started, self.records.repositories, tags)
 
@@ -134,7 +141,8 @@ class BatchedScan(Scan):
         return list(dict.fromkeys([*named, *self.records.repositories]))
 
     def _begin(self, batch: Sequence[Wanted]) -> None:
-        self.records = Records(self.records.started, self.records.repositories, seen=self.records.seen)
+        before = self.records
+        self.records = Records(before.started, before.repositories, seen=before.seen, estimates=before.estimates)
         self._asked = {}
         self._tags_seen = {(wanted.repository, wanted.key) for wanted in batch}
         self._undated = {}

@@ -75,11 +75,11 @@ class Filing:
             self._folder, self._format, about.registry, about.taken_at, about.complete, about.covers, rows
         )
 
-    def interrupted(self, scan: BatchedScan, size: int) -> InventoryFiles:
+    def interrupted(self, scan: BatchedScan) -> InventoryFiles:
         """Write what a scan has read of the batch that it was cancelled in, and the names of the tags left."""
         if scan.records is not self._last:
             self.add(scan.so_far())
-        for records in scan.names_left(size):
+        for records in scan.names_left():
             self.add(records)
         return self.finish(complete=False)
 

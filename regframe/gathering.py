@@ -7,7 +7,7 @@ from collections.abc import Callable
 from regframe.batches import BatchedScan
 from regframe.bounds import refuse_more
 from regframe.frames import SCHEMAS, Frames, Texts, stacked
-from regframe.order import errors_in_order
+from regframe.order import BELOW, errors_in_order
 from regframe.records import Records, Tag
 
 
@@ -47,7 +47,7 @@ class Gathering:
         self._parts.append(self._framed(records, self._texts))
         self.kept += records.kept
         if self._is_local:
-            refuse_more(sum(len(rows) for part in self._parts for rows in vars(part).values()))
+            refuse_more(sum(len(getattr(part, name)) for part in self._parts for name in (*BELOW, "errors")))
 
     def frames(self) -> Frames:
         """Return all frames, in the order of an inventory."""
@@ -60,11 +60,11 @@ class Gathering:
         self._parts.append(whole)
         return whole
 
-    def interrupted(self, scan: BatchedScan, size: int) -> Frames:
+    def interrupted(self, scan: BatchedScan) -> Frames:
         """Return the frames of a scan that was cancelled: with what was read, and the names of the tags left."""
         if scan.records is not self._last:
             self.add(scan.so_far())
             self._last = scan.records
-        for records in scan.names_left(size):
+        for records in scan.names_left():
             self.add(records)
         return self.frames()

@@ -8,21 +8,16 @@ from typing import overload
 
 from anyio import to_thread
 
-from regframe.batches import BatchedScan
 from regframe.dataset import FileFormat, InventoryFiles, check
 from regframe.errors import InvalidReference
 from regframe.filing import Filing
 from regframe.folder import plain
 from regframe.frames import Frames
-from regframe.gathering import Gathering
 from regframe.inventory import About, Inventory
 from regframe.reader import Reader
 from regframe.resume import check as check_earlier
 from regframe.resume import covered, first_seen, joined, known_tags
-from regframe.selection import Chosen, Selection, choose
-from regframe.sources import Source
-
-TAGS_IN_A_BATCH = 2000
+from regframe.selection import Selection, choose
 
 
 class Inventories(Reader):
@@ -90,10 +85,14 @@ class Inventories(Reader):
             check_earlier(resume, self._connection.name, covers)
 
         async with self._connection.documents() as source:
-            scan = self._batched_scan(source, chosen, resume)
-            gathering = Gathering(
-                lambda records, texts: self._framed(records, chosen.only, texts), is_local=source.is_local
+            scan = self._batched_scan(
+                source,
+                chosen,
+                known=known_tags(resume) if resume is not None else None,
+                seen=first_seen(resume) if resume is not None else None,
+                push_times=True,
             )
+            gathering = self._gathering(source, chosen)
 
             def inventory(frames: Frames, *, complete: bool) -> Inventory:
                 frames = frames if resume is None else joined(frames, resume, gathering.kept)
@@ -105,12 +104,8 @@ class Inventories(Reader):
                     covers=covers,
                 )
 
-            self._so_far = lambda: inventory(gathering.interrupted(scan, TAGS_IN_A_BATCH), complete=False)
-            self._scanned = await scan.lists()
-            gathering.add(self._scanned)
-            async for records in scan.batches(TAGS_IN_A_BATCH):
-                self._scanned.failures += records.failures
-                await to_thread.run_sync(gathering.add, records)
+            self._so_far = lambda: inventory(gathering.interrupted(scan), complete=False)
+            await self._gather(scan, gathering)
         taken = inventory(gathering.frames(), complete=True)
         self.errors = taken.errors
         if taken.repositories.empty and taken.tags.empty:
@@ -121,7 +116,7 @@ class Inventories(Reader):
         chosen = choose(selection, self._connection.pattern, self._connection.default)
         check(output, file_format)
         async with self._connection.documents() as source:
-            scan = self._batched_scan(source, chosen)
+            scan = self._batched_scan(source, chosen, push_times=True)
             filing = Filing(
                 plain(output),
                 file_format,
@@ -134,8 +129,8 @@ class Inventories(Reader):
             )
             self._scanned = await scan.lists()
             filing.add_lists(self._scanned)
-            self._files_so_far = partial(filing.interrupted, scan, TAGS_IN_A_BATCH)
-            async for records in scan.batches(TAGS_IN_A_BATCH):
+            self._files_so_far = partial(filing.interrupted, scan)
+            async for records in scan.batches():
                 # In a thread of its own, and to its end: an interrupt leaves no half of a part.
                 await to_thread.run_sync(filing.add, records)
         if not filing.has_begun:
@@ -143,21 +138,6 @@ class Inventories(Reader):
         files = filing.finish(complete=True)
         self.errors = files.errors
         return files
-
-    def _batched_scan(self, source: Source, chosen: Chosen, resume: Inventory | None = None) -> BatchedScan:
-        scan = BatchedScan(
-            source,
-            chosen.patterns,
-            platforms=self._connection.platforms,
-            only=chosen.only,
-            concurrency=self._connection.concurrency,
-            strict=self._connection.strict,
-            known=known_tags(resume) if resume is not None else None,
-            seen=first_seen(resume) if resume is not None else None,
-            push_times=True,
-        )
-        self.progress = scan.progress
-        return scan
 
 
 def refuse_resume(resume: Inventory | None) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import pandas as pd
+from anyio import to_thread
 
+from regframe.batches import BatchedScan
 from regframe.connection import Connection
 from regframe.dataset import InventoryFiles
 from regframe.errors import InvalidReference, RegframeWarning
-from regframe.frames import Frames, Texts, frame
+from regframe.frames import SCHEMAS, Frames, Texts, frame
+from regframe.gathering import Gathering
 from regframe.inventory import Inventory
 from regframe.records import Records
 from regframe.reference import Pattern, is_digest
@@ -50,22 +55,56 @@ class Reader:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._connection.name}>"
 
-    async def _frames(
+    async def _frame(
         self,
+        name: str,
         selection: Selection,
         depth: Depth = Depth.IMAGES,
         *,
         push_times: bool = False,
         uncompressed: bool = False,
-    ) -> Frames:
+    ) -> pd.DataFrame:
+        """Return one frame of what is meant; if nothing at all could be read, raise why."""
         chosen = choose(selection, self._connection.pattern, self._connection.default)
         async with self._connection.documents() as source:
-            self._scanned = await self._scan(source, chosen, depth=depth, push_times=push_times).run()
-            if uncompressed:
-                await estimate(source, self._scanned, self._connection.concurrency)
-        frames = self._framed(self._scanned, chosen.only)
+            if depth < Depth.MANIFESTS:
+                self._scanned = await self._scan(source, chosen, depth=depth).run()
+                frames = self._framed(self._scanned, chosen.only)
+            else:
+                scan = self._batched_scan(source, chosen, depth=depth, push_times=push_times)
+                gathering = self._gathering(source, chosen, {name, "repositories", "errors"})
+                estimated = partial(estimate, source, concurrency=self._connection.concurrency)
+                await self._gather(scan, gathering, estimated if uncompressed else None)
+                frames = gathering.frames()
         self.errors = frames.errors
-        return frames
+        asked: pd.DataFrame = getattr(frames, name)
+        if asked.empty:
+            self._raise_first()
+        if self._warns:
+            self._warn(stacklevel=4)
+        return asked
+
+    def _gathering(self, source: Source, chosen: Chosen, names: Collection[str] = SCHEMAS) -> Gathering:
+        return Gathering(
+            lambda records, texts: self._framed(records, chosen.only, texts, names), is_local=source.is_local
+        )
+
+    async def _gather(
+        self,
+        scan: BatchedScan,
+        gathering: Gathering,
+        complete: Callable[[Records], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """Read everything; of each batch only frames stay, and what failed."""
+        self._scanned = await scan.lists()
+        gathering.add(self._scanned)
+        async for records in scan.batches():
+            if complete is not None:
+                await complete(records)
+            self._scanned.failures += records.failures
+            self._scanned.failed_documents |= records.failed_documents
+            # In a thread of its own: whoever runs the event loop has other things to do.
+            await to_thread.run_sync(gathering.add, records)
 
     def _scan(
         self,
@@ -76,31 +115,34 @@ class Reader:
         strict: bool | None = None,
         push_times: bool = False,
     ) -> Scan:
-        scan = Scan(
-            source,
-            chosen.patterns,
-            depth=depth,
-            platforms=self._connection.platforms,
-            only=chosen.only,
-            concurrency=self._connection.concurrency,
-            strict=self._connection.strict if strict is None else strict,
-            push_times=push_times,
-        )
+        options = self._options(chosen) | ({} if strict is None else {"strict": strict})
+        scan = Scan(source, chosen.patterns, depth=depth, push_times=push_times, **options)
         self.progress = scan.progress
         return scan
 
-    def _framed(self, records: Records, only: frozenset[str], texts: Texts | None = None) -> Frames:
+    def _batched_scan(self, source: Source, chosen: Chosen, **options: Any) -> BatchedScan:
+        scan = BatchedScan(source, chosen.patterns, **self._options(chosen), **options)
+        self.progress = scan.progress
+        return scan
+
+    def _options(self, chosen: Chosen) -> dict[str, Any]:
+        return {
+            "platforms": self._connection.platforms,
+            "only": chosen.only,
+            "concurrency": self._connection.concurrency,
+            "strict": self._connection.strict,
+        }
+
+    def _framed(
+        self,
+        records: Records,
+        only: frozenset[str],
+        texts: Texts | None = None,
+        names: Collection[str] = SCHEMAS,
+    ) -> Frames:
         with _garbage_left():
             is_local = isinstance(self._connection.reach, Place)
-            return frames_of(records, self._connection.platforms, only, is_local=is_local, texts=texts)
-
-    def _checked(self, frames: Frames, asked: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame that was asked for; if nothing at all could be read, raise why."""
-        if asked.empty:
-            self._raise_first()
-        if self._warns:
-            self._warn(stacklevel=4)
-        return asked
+            return frames_of(records, self._connection.platforms, only, is_local=is_local, texts=texts, names=names)
 
     def _warn(self, stacklevel: int) -> None:
         if count := len(self.errors):

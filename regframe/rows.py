@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -32,8 +32,9 @@ def frames_of(
     *,
     is_local: bool = False,
     texts: Texts | None = None,
+    names: Collection[str] = SCHEMAS,
 ) -> Frames:
-    """Return the frames of everything that a scan has read.
+    """Return the frames of everything that a scan has read, or some of them by their names and the others empty.
 
     Repositories keep the registry's order, tags stand in natural version order, images in the order of their index,
     layers and history from the lowest on. Texts are shared with the frames that had the same ``texts`` before.
@@ -60,16 +61,16 @@ def frames_of(
     image_rows = (_image_row(repository, tag, *fields[id(image)]) for repository, tag, image in rows)
     images = frame("images", image_rows, texts)
     pointed = {digest: _pointed(records, digest) for digest in (None, *behind)}
-    errors = sorted(_error_rows(records), key=lambda row: (*place(order, *row[:3]), row[3] or ""))
-    return Frames(
-        repositories=frame("repositories", records.repositories.items(), texts),
-        tags=frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags], texts),
-        images=images,
-        layers=_below("layers", images, shown, partial(_layer_rows, unpacked=unpacked), texts),
-        history=_below("history", images, shown, partial(_history_rows, unpacked=unpacked), texts),
-        config=_below("config", images, shown, _config_rows, texts),
-        errors=frame("errors", errors, texts),
-    )
+    made: dict[str, Callable[[], pd.DataFrame]] = {
+        "repositories": lambda: frame("repositories", records.repositories.items(), texts),
+        "tags": lambda: frame("tags", [_tag_row(tag.repository, tag.tag, *pointed[tag.digest]) for tag in tags], texts),
+        "images": lambda: images,
+        "layers": lambda: _below("layers", images, shown, partial(_layer_rows, unpacked=unpacked), texts),
+        "history": lambda: _below("history", images, shown, partial(_history_rows, unpacked=unpacked), texts),
+        "config": lambda: _below("config", images, shown, _config_rows, texts),
+        "errors": lambda: frame("errors", sorted(_error_rows(records), key=partial(_error_place, order)), texts),
+    }
+    return Frames(**{name: make() if name in names else frame(name) for name, make in made.items()})
 
 
 def _below(
@@ -226,6 +227,10 @@ def _error_rows(records: Records) -> Iterable[tuple[Any, ...]]:
         for tag in records.tags:
             for digest, error in records.missing(tag.digest) if tag.digest else ():
                 yield _error_row(error, tag.repository, tag.tag, digest)
+
+
+def _error_place(order: Mapping[str, int], row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return *place(order, *row[:3]), row[3] or ""
 
 
 def _error_row(error: RegframeError, repository: str | None, tag: str | None, digest: str | None) -> tuple[Any, ...]:

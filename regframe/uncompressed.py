@@ -60,8 +60,8 @@ async def estimate(source: Source, records: Records, concurrency: int) -> None:
 
 
 def _layers_to_ask_for(records: Records) -> Iterator[tuple[str, str | None, Descriptor]]:
-    """Yield each gzip layer once; what an annotation says is noted instead."""
-    seen: set[str] = set()
+    """Yield each gzip layer once that has no estimate; what an annotation says is noted instead."""
+    seen = set(records.estimates)
     for tag in records.tags:
         for image in records.images(tag.digest) if tag.digest else ():
             if image.kind != "image":

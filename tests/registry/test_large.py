@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import regframe as rf
-from regframe import analysis, inventories
+from regframe import analysis
+from regframe.batches import BatchedScan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), 
 @pytest.fixture
 def inventory(plain_registry: RegistryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> rf.Inventory:
     """Write the inventory of the samples in parts of three tags, go to where it is, and give it in memory."""
-    monkeypatch.setattr(inventories, "TAGS_IN_A_BATCH", 3)
+    monkeypatch.setattr(BatchedScan, "tags_in_a_batch", 3)
     monkeypatch.chdir(tmp_path)
     registry = rf.Registry(plain_registry.address, cache=False, progress=False)
     return registry.inventory(output="inventory/").read()

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import regframe as rf
-from regframe import inventories
+from regframe.batches import BatchedScan
 from tests.parts import Front, RegistryServer, start_front
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ pytest.importorskip("pyarrow")
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventories, "TAGS_IN_A_BATCH", 3)
+    monkeypatch.setattr(BatchedScan, "tags_in_a_batch", 3)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_files_hold_what_is_taken_in_memory(
     front.refused = {"GET .*/shapes/nested/tags": 403, "GET .*/shapes/attested/manifests/1.0": 400}
     try:
         with monkeypatch.context() as all_at_once:
-            all_at_once.setattr(inventories, "TAGS_IN_A_BATCH", 2000)
+            all_at_once.setattr(BatchedScan, "tags_in_a_batch", 2000)
             expected = registry.inventory(selection)
     except rf.NotFound:
         with pytest.raises(rf.NotFound):
@@ -195,9 +195,9 @@ def test_what_cannot_be_done_is_said_before_anything_is_asked(front: Front, tmp_
 _INTERRUPTED = """
 import sys
 import regframe as rf
-from regframe import inventories
+from regframe.batches import BatchedScan
 
-inventories.TAGS_IN_A_BATCH = 3
+BatchedScan.tags_in_a_batch = 3
 registry = rf.Registry(sys.argv[1], cache=False, progress=False, concurrency=3)
 try:
     registry.inventory(output=sys.argv[2], format=sys.argv[3])

@@ -230,9 +230,9 @@ def test_what_cannot_be_gone_on_with_is_refused(front: Front) -> None:
 _INTERRUPTED = """
 import sys
 import regframe as rf
-from regframe import inventories
+from regframe.batches import BatchedScan
 
-inventories.TAGS_IN_A_BATCH = int(sys.argv[4])
+BatchedScan.tags_in_a_batch = int(sys.argv[4])
 registry = rf.Registry(sys.argv[1], cache=sys.argv[2] or False, progress=False, concurrency=3)
 try:
     registry.inventory()
