@@ -27,7 +27,7 @@ from pathlib import Path
 # So that what is freed goes back to the system, and does not hide what the next function takes.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
-from clients.usage import memory_of
+from clients.frame_memory import memory_of
 from corpus import TABLE
 from made_up_images import Image, digest, documents
 from report import need

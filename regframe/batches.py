@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+import anyio
+from anyio import to_thread
 
 from regframe.records import Failure, Records, Tag
 from regframe.reference import Pattern
@@ -129,6 +133,38 @@ class BatchedScan(Scan):
             await self._work_off()
             self._sort_repositories()
             yield self.records
+
+    async def hand_over(
+        self,
+        take: Callable[[Records], None],
+        complete: Callable[[Records], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """Give the records of each batch to a function that blocks, in a thread of its own, while the next is read.
+
+        Parameters
+        ----------
+        take : callable
+            It is called for one batch after the other, and when this returns or is cancelled it has ended.
+        complete : callable, optional
+            What is to be done with the records before.
+
+        Raises
+        ------
+        RegframeError
+            The first error, if the scan is strict, and what ``take`` raises.
+        """
+        taking: asyncio.Future[None] | None = None
+        try:
+            async for records in self.batches():
+                if complete is not None:
+                    await complete(records)
+                if taking is not None:
+                    await asyncio.shield(taking)
+                taking = asyncio.ensure_future(to_thread.run_sync(take, records))
+        finally:
+            if taking is not None:
+                with anyio.CancelScope(shield=True):
+                    await taking
 
     def names_left(self) -> Iterator[Records]:
         """Yield what an interrupted scan has not come to, some tags at a time: listed tags by their names alone."""

@@ -172,7 +172,7 @@ class _Scan:
     async def read_lists(self) -> None:
         """Read the lists of repositories and tags."""
         patterns = tuple(pattern for pattern in self.chosen.patterns if not is_named(pattern))
-        if patterns or not self.chosen.patterns:
+        if patterns:
             self._lists = await _Reader(self.connection).lists(Chosen(patterns, self.chosen.only))
 
     def begin(self, workers: int, tags_per_part: int | None) -> None:

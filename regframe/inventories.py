@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import overload
 
-from anyio import to_thread
-
 from regframe.dataset import FileFormat, InventoryFiles, check
 from regframe.errors import InvalidReference
 from regframe.filing import Filing
@@ -130,9 +128,8 @@ class Inventories(Reader):
             self._scanned = await scan.lists()
             filing.add_lists(self._scanned)
             self._files_so_far = partial(filing.interrupted, scan)
-            async for records in scan.batches():
-                # In a thread of its own, and to its end: an interrupt leaves no half of a part.
-                await to_thread.run_sync(filing.add, records)
+            # What has been begun is written to its end: an interrupt leaves no half of a part.
+            await scan.hand_over(filing.add)
         if not filing.has_begun:
             self._raise_first()
         files = filing.finish(complete=True)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from anyio import to_thread
 
 from regframe.batches import BatchedScan
 from regframe.connection import Connection
@@ -98,13 +97,13 @@ class Reader:
         """Read everything; of each batch only frames stay, and what failed."""
         self._scanned = await scan.lists()
         gathering.add(self._scanned)
-        async for records in scan.batches():
-            if complete is not None:
-                await complete(records)
+
+        def take(records: Records) -> None:
             self._scanned.failures += records.failures
             self._scanned.failed_documents |= records.failed_documents
-            # In a thread of its own: whoever runs the event loop has other things to do.
-            await to_thread.run_sync(gathering.add, records)
+            gathering.add(records)
+
+        await scan.hand_over(take, complete)
 
     def _scan(
         self,

@@ -246,5 +246,3 @@ class Pattern:
 
 
 EVERYTHING = Pattern("*")
-# An empty list asks for nothing, not for everything: repositories have lower case names.
-NOTHING = Pattern("[A]")

@@ -20,7 +20,7 @@ from regframe.oci.kind import kind_of_entry, kind_of_manifest
 from regframe.oci.manifest import Index, Manifest
 from regframe.oci.schema1 import signed_bytes
 from regframe.records import Failure, Records, Tag, is_wanted
-from regframe.reference import EVERYTHING, NOTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
+from regframe.reference import Pattern, is_digest, is_qualified, is_repository, is_tag
 from regframe.sources import Document, Source
 
 # BuildKit makes indexes one deep; a live image with an index in an index has two levels.
@@ -71,7 +71,7 @@ class Scan:
     source : Source
         Where to read.
     patterns : sequence of Pattern
-        What to read; nothing means everything.
+        What to read.
     depth : Depth
         How far to read.
     platforms : tuple of Platform
@@ -93,7 +93,7 @@ class Scan:
     def __init__(
         self,
         source: Source,
-        patterns: Sequence[Pattern] = (),
+        patterns: Sequence[Pattern],
         *,
         depth: Depth = Depth.IMAGES,
         platforms: tuple[Platform, ...] = (),
@@ -107,7 +107,7 @@ class Scan:
         self.records = Records(seen=dict(seen or {}))
         self.progress = Progress()
         self._source = source
-        self._patterns = list(patterns) or [EVERYTHING]
+        self._patterns = list(patterns)
         self._depth = depth
         self._platforms = platforms
         self._only = only
@@ -162,7 +162,7 @@ class Scan:
         return replace(self.records, tags=[*whole, *(Tag(repository, tag) for repository, tag in names)])
 
     def _add_first_jobs(self) -> None:
-        globs = [pattern for pattern in self._patterns if not pattern.names_repository and pattern != NOTHING]
+        globs = [pattern for pattern in self._patterns if not pattern.names_repository]
         if globs:
             self._add_list(partial(self._list_repositories, globs))
         named: dict[str, list[Pattern]] = {}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regframe.errors import InvalidReference, printable
-from regframe.reference import NOTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
+from regframe.reference import EVERYTHING, Pattern, is_digest, is_qualified, is_repository, is_tag
 
 Selection = str | Sequence[str] | pd.DataFrame | None
 """What to read: a reference, a repository, a glob, a list of these, a frame with a ``repository`` column
@@ -18,7 +18,10 @@ Selection = str | Sequence[str] | pd.DataFrame | None
 
 @dataclass(frozen=True)
 class Chosen:
-    """A selection, read: the patterns, and the digests to which the images behind them are narrowed down."""
+    """A selection, read: the patterns, and the digests to which the images behind them are narrowed down.
+
+    Without a pattern nothing is meant.
+    """
 
     patterns: tuple[Pattern, ...]
     only: frozenset[str] = frozenset()
@@ -35,7 +38,7 @@ def choose(selection: Selection, read: Callable[[str], Pattern], default: Patter
         If it is not a selection.
     """
     if selection is None:
-        return Chosen((default,) if default else ())
+        return Chosen((default or EVERYTHING,))
     if isinstance(selection, pd.DataFrame):
         return _of_frame(selection)
     # Who calls it may know nothing of types.
@@ -44,8 +47,7 @@ def choose(selection: Selection, read: Callable[[str], Pattern], default: Patter
     texts = list(named) if is_list else [named]
     if not all(isinstance(text, str) for text in texts):
         raise InvalidReference("A selection is text, a list of texts, or a DataFrame with a column “repository”.")
-    patterns = tuple(read(text) for text in texts)
-    return Chosen(patterns or (NOTHING,))
+    return Chosen(tuple(read(text) for text in texts))
 
 
 def _of_frame(frame: pd.DataFrame) -> Chosen:
@@ -62,7 +64,7 @@ def _of_frame(frame: pd.DataFrame) -> Chosen:
         patterns[pattern] = None
         if row.get("digest"):
             only.add(row["digest"])
-    return Chosen(tuple(patterns) or (NOTHING,), frozenset(only))
+    return Chosen(tuple(patterns), frozenset(only))
 
 
 def _is_exact(pattern: Pattern) -> bool:

@@ -288,7 +288,7 @@ class Writer(Reader):
         chosen = choose(selection, self._connection.pattern, self._connection.default)
         rows: dict[tuple[str, str], tuple[Any, ...]] = {}
         async with self._connection.opened() as (source, documents):
-            patterns = [Pattern(pattern.repository) for pattern in chosen.patterns] or [Pattern("*")]
+            patterns = [Pattern(pattern.repository) for pattern in chosen.patterns]
             records = await self._all_of(patterns, documents)
             from regframe.changes import deleting
 

@@ -13,8 +13,9 @@ from dataclasses import asdict
 from typing import Literal
 
 import regframe as rf
+from clients.frame_memory import memory_of
 from clients.regframe_inventory import totals
-from clients.usage import measured, memory_of
+from clients.usage import measured
 from regframe.aio import AsyncRegistry
 from regframe.progress import TimeToGo
 

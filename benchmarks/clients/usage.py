@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import resource
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 
 @dataclass
@@ -32,17 +29,6 @@ def measured() -> Iterator[Usage]:
     usage.seconds = time.perf_counter() - start
     usage.cpu_seconds = _cpu_seconds() - cpu
     usage.peak_memory = _peak_memory()
-
-
-def memory_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
-    """Return the bytes of each frame without its text, and those of ``texts``, in which each is once.
-
-    ``memory_usage(deep=True)`` counts a text that rows share once for each row.
-    """
-    sizes = {name: int(frame.memory_usage().sum()) for name, frame in frames.items()}
-    columns = (frame[name] for frame in frames.values() for name in frame.select_dtypes("str"))
-    texts = {id(text): sys.getsizeof(text) for column in columns for text in column.unique()}
-    return {**sizes, "texts": sum(texts.values())}
 
 
 def _cpu_seconds() -> float:
