@@ -63,11 +63,13 @@ def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
     """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan."""
     if not kept:
         return frames
+    is_all = not len(frames.tags) and len(kept) == len(earlier.tags)
     columns = {name: pd.Series([getattr(tag, name) for tag in kept], dtype=TEXT) for name in _TAG}
     keys = pd.DataFrame(columns)
 
     def both(name: str) -> pd.DataFrame:
-        old = conformed(getattr(earlier, name).merge(keys, on=_TAG), name)
+        old: pd.DataFrame = getattr(earlier, name)
+        old = conformed(old if is_all else old.merge(keys, on=_TAG), name)
         return stacked(name, [getattr(frames, name), old])
 
     return in_order(replace(frames, **{name: both(name) for name in ("tags", *BELOW)}))
