@@ -178,7 +178,9 @@ class BatchedScan(Scan):
 
     def _begin(self, batch: Sequence[Wanted]) -> None:
         before = self.records
-        self.records = Records(before.started, before.repositories, seen=before.seen, estimates=before.estimates)
+        # Of its own: a thread may be looking at those before.
+        repositories = dict(before.repositories)
+        self.records = Records(before.started, repositories, seen=before.seen, estimates=before.estimates)
         self._asked = {}
         self._tags_seen = {(wanted.repository, wanted.key) for wanted in batch}
         self._undated = {}

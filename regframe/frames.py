@@ -19,7 +19,7 @@ from pandas.api.types import union_categoricals
 from regframe.errors import InvalidDocument
 
 # pandas' ``str`` with Python's storage, where rows share a text: with pyarrow's each digest is there for every row, and
-# the frames of a large inventory are four times as large.
+# the frames of a large inventory take 2.5 times the memory.
 TEXT: Final[ExtensionDtype] = pd.StringDtype("python", na_value=np.nan)
 CATEGORY: Final = "category"
 COUNT: Final = "Int64"
