@@ -100,6 +100,8 @@ class BatchedScan(Scan):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # Lists and tags are never there at once, so that none need go first.
+        self._jobs = asyncio.LifoQueue()
         self._waiting = Waiting()
         self._is_listing = True
         self._told: set[str | None] = set()

@@ -12,7 +12,7 @@ from regframe.filing import Filing
 from regframe.folder import plain
 from regframe.frames import Frames
 from regframe.inventory import About, Inventory
-from regframe.reader import Reader
+from regframe.reader import Reader, oldest_left
 from regframe.resume import check as check_earlier
 from regframe.resume import covered, first_seen, joined, known_tags
 from regframe.selection import Selection, choose
@@ -125,11 +125,12 @@ class Inventories(Reader):
                 ),
                 lambda records: self._framed(records, chosen.only),
             )
-            self._scanned = await scan.lists()
-            filing.add_lists(self._scanned)
-            self._files_so_far = partial(filing.interrupted, scan)
-            # What has been begun is written to its end: an interrupt leaves no half of a part.
-            await scan.hand_over(filing.add)
+            with oldest_left():
+                self._scanned = await scan.lists()
+                filing.add_lists(self._scanned)
+                self._files_so_far = partial(filing.interrupted, scan)
+                # What has been begun is written to its end: an interrupt leaves no half of a part.
+                await scan.hand_over(filing.add)
         if not filing.has_begun:
             self._raise_first()
         files = filing.finish(complete=True)

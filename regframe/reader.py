@@ -95,15 +95,16 @@ class Reader:
         complete: Callable[[Records], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """Read everything; of each batch only frames stay, and what failed."""
-        self._scanned = await scan.lists()
-        gathering.add(self._scanned)
 
         def take(records: Records) -> None:
             self._scanned.failures += records.failures
             self._scanned.failed_documents |= records.failed_documents
             gathering.add(records)
 
-        await scan.hand_over(take, complete)
+        with oldest_left():
+            self._scanned = await scan.lists()
+            gathering.add(self._scanned)
+            await scan.hand_over(take, complete)
 
     def _scan(
         self,
@@ -183,3 +184,17 @@ def _garbage_left() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def oldest_left() -> Iterator[None]:
+    """Look for cycles among new objects only, and not each time among all that the process has."""
+    if gc.get_freeze_count():
+        # Somebody else has said so, or another call is under way.
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

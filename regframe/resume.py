@@ -63,6 +63,7 @@ def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
     """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan."""
     if not kept:
         return frames
+    # Nothing has changed since.
     is_all = not len(frames.tags) and len(kept) == len(earlier.tags)
     columns = {name: pd.Series([getattr(tag, name) for tag in kept], dtype=TEXT) for name in _TAG}
     keys = pd.DataFrame(columns)

@@ -116,7 +116,7 @@ class Scan:
         self._known = known or {}
         self._push_times = push_times
         self._undated: dict[str, list[str]] = {}
-        self._jobs: asyncio.PriorityQueue[tuple[int, int, _Job]] = asyncio.PriorityQueue()
+        self._jobs: asyncio.Queue[tuple[int, int, _Job]] = asyncio.PriorityQueue()
         self._added = count()
         # Where each document was asked for; in which repositories it could be asked for if that fails.
         self._asked: dict[str, dict[str, _Job | None]] = {}
