@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -103,6 +104,22 @@ def test_each_text_is_in_memory_once(front: Front, tmp_path: Path, way: str) -> 
                 places.setdefault(text, set()).add(id(text))
     assert len(places) > 100
     assert {text: len(there) for text, there in places.items() if len(there) > 1} == {}
+
+
+def test_the_garbage_collector_is_as_it_was(front: Front, tmp_path: Path) -> None:
+    registry, before = registry_at(front), gc.get_freeze_count()
+    registry.inventory("app", output=tmp_path)
+    registry.images("app")
+    with pytest.raises(rf.NotFound):
+        registry.inventory("none/there")
+    assert gc.get_freeze_count() == before
+    gc.freeze()
+    try:
+        registry.inventory("app")
+        # What the user has frozen stays so.
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_each_list_and_tag_is_asked_for_once(front: Front, tmp_path: Path) -> None:
