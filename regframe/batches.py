@@ -1,4 +1,4 @@
-"""A scan of many tags in batches: lists first, then so many tags at a time, each batch forgotten before the next."""
+"""A scan of many tags in batches: lists first, then so many tags at a time, each batch given away."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ class BatchedScan(Scan):
         self._waiting = Waiting()
         self._is_listing = True
         self._told: set[str | None] = set()
+        self._given: Records | None = None
 
     async def lists(self) -> Records:
         """Read the lists, and return what is known by them: repositories, and what failed.
@@ -118,12 +119,13 @@ class BatchedScan(Scan):
         await self._work_off()
         self._sort_repositories()
         self._is_listing = False
+        self._given = self.records
         return self.records
 
     async def batches(self) -> AsyncIterator[Records]:
         """Yield the records of some tags at a time, in the order of an inventory; after :meth:`lists`.
 
-        ``repositories`` is the same in all: those that are known by then.
+        ``repositories`` are all that are known by then.
 
         Raises
         ------
@@ -162,14 +164,22 @@ class BatchedScan(Scan):
                     await complete(records)
                 if taking is not None:
                     await asyncio.shield(taking)
+                self._given = records
                 taking = asyncio.ensure_future(to_thread.run_sync(take, records))
         finally:
             if taking is not None:
                 with anyio.CancelScope(shield=True):
                     await taking
 
-    def names_left(self) -> Iterator[Records]:
-        """Yield what an interrupted scan has not come to, some tags at a time: listed tags by their names alone."""
+    def left(self) -> Iterator[Records]:
+        """Yield what an interrupted scan has not given away.
+
+        That is what was read of the batch that it was cancelled in, and then, some tags at a time, the listed tags that
+        it has not come to, by their names alone.
+        """
+        if self.records is not self._given:
+            self._given = self.records
+            yield self.so_far()
         for batch in self._waiting.batches(self.tags_in_a_batch, self._order()):
             tags = [Tag(wanted.repository, wanted.tag) for wanted in batch if wanted.tag and wanted.listed]
             yield Records(self.records.started, self.records.repositories, tags)

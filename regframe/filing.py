@@ -42,13 +42,12 @@ class Filing:
         self._about = about
         self._framed = framed
         self._lists = Records()
-        self._last: Records | None = None
         self._parts = 0
         self._rows: Counter[str] = Counter()
 
     def add_lists(self, records: Records) -> None:
         """Write what the lists say."""
-        self._lists = self._last = records
+        self._lists = records
         if records.repositories:
             self._begin()
 
@@ -61,7 +60,6 @@ class Filing:
             self._write(replace(self._framed(records), repositories=frame("repositories")))
         else:
             self._lists.failures += records.failures
-        self._last = records
 
     def finish(self, *, complete: bool) -> InventoryFiles:
         """Write what is known in the end, and return where all of it is."""
@@ -77,9 +75,7 @@ class Filing:
 
     def interrupted(self, scan: BatchedScan) -> InventoryFiles:
         """Write what a scan has read of the batch that it was cancelled in, and the names of the tags left."""
-        if scan.records is not self._last:
-            self.add(scan.so_far())
-        for records in scan.names_left():
+        for records in scan.left():
             self.add(records)
         return self.finish(complete=False)
 

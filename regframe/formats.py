@@ -23,7 +23,6 @@ from regframe.frames import (
     Dtype,
     Texts,
     conformed,
-    frame,
     stacked,
 )
 
@@ -131,8 +130,7 @@ def read_parquet_frame(path: str, name: str, texts: Texts | None = None) -> pd.D
         files, where = url_to_fs(path)
     # Some at a time, so that a text that is in many of them is there once all the while.
     some = dataset(where, format="parquet", filesystem=files).to_batches(batch_readahead=1, fragment_readahead=1)
-    parts = [conformed(rows.to_pandas(), name, texts) for rows in some if len(rows)]
-    return stacked(name, parts) if parts else frame(name)
+    return stacked(name, [conformed(rows.to_pandas(), name, texts) for rows in some])
 
 
 def need_pyarrow() -> None:

@@ -235,12 +235,12 @@ def _text(texts: Any) -> pd.Series[str]:
 
 def stacked(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of frames of one schema as one frame, one after the other."""
-    frames = [frame for frame in frames if len(frame)] or frames[:1]
-    if len(frames) == 1:
-        return frames[0]
+    filled = [rows for rows in frames if len(rows)]
+    if len(filled) < 2:
+        return filled[0] if filled else frame(name)
 
     def column(own: str, dtype: Dtype) -> Any:
-        parts = [frame[own] for frame in frames]
+        parts = [rows[own] for rows in filled]
         if dtype == CATEGORY:
             # concat would make text of categories that differ.
             return pd.Series(union_categoricals(parts, sort_categories=True), copy=False)

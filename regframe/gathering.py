@@ -33,7 +33,6 @@ class Gathering:
         self._is_local = is_local
         self._texts = Texts()
         self._parts: list[Frames] = []
-        self._last: Records | None = None
 
     def add(self, records: Records) -> None:
         """Add what the lists say, or what one batch has read.
@@ -43,7 +42,6 @@ class Gathering:
         TooLarge
             If a place on this machine comes to more rows than it may.
         """
-        self._last = records
         self._parts.append(self._framed(records, self._texts))
         self.kept += records.kept
         if self._is_local:
@@ -62,9 +60,6 @@ class Gathering:
 
     def interrupted(self, scan: BatchedScan) -> Frames:
         """Return the frames of a scan that was cancelled: with what was read, and the names of the tags left."""
-        if scan.records is not self._last:
-            self.add(scan.so_far())
-            self._last = scan.records
-        for records in scan.names_left():
+        for records in scan.left():
             self.add(records)
         return self.frames()

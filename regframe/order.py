@@ -30,8 +30,7 @@ def in_order(frames: F) -> F:
 
     Repositories stand as they are; the rows of each tag follow each other as they do.
     """
-    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
-    moved = _positions(frames.tags[[*_TAG, "digest"]], order)
+    moved = _positions(frames.tags[[*_TAG, "digest"]], frames.repositories)
     frames = errors_in_order(frames)
     if np.array_equal(moved, np.arange(len(moved))):
         return frames
@@ -47,8 +46,7 @@ def in_order(frames: F) -> F:
 
 def errors_in_order(frames: F) -> F:
     """Return frames whose tags are in order already, with their errors in the order of one scan."""
-    order = {name: position for position, name in enumerate(frames.repositories["repository"])}
-    moved = _positions(frames.errors[[*_TAG, "digest", "operation"]], order)
+    moved = _positions(frames.errors[[*_TAG, "digest", "operation"]], frames.repositories)
     return replace(frames, errors=frames.errors.take(moved).reset_index(drop=True))
 
 
@@ -64,8 +62,9 @@ def of_known_tags(frames: F) -> F:
     return replace(frames, **{name: of_known(getattr(frames, name)) for name in BELOW})
 
 
-def _positions(rows: pd.DataFrame, order: Mapping[str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _positions(rows: pd.DataFrame, repositories: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return where each row comes from, once they are sorted; the last columns are text."""
+    order = {name: position for position, name in enumerate(repositories["repository"])}
     named = rows.astype(object).where(rows.notna(), None)
     places = [
         (*place(order, repository, tag, digest), *("" if text is None else text for text in further))
