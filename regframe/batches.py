@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,12 +31,17 @@ class Wanted(NamedTuple):
         return self.digest or self.tag or ""
 
 
+_Packed = list[tuple[str, str]]
+"""What waits of each repository, as one text."""
+
+
 class Waiting:
     """Tags that wait to be read: of repositories that have been listed a dozen bytes each."""
 
     def __init__(self) -> None:
         self._lines: dict[str, str] = {}
         self._open: dict[str, dict[str, Wanted]] = {}
+        self._batches: deque[tuple[int, _Packed]] | None = None
 
     def add(self, wanted: Wanted) -> bool:
         """Add a tag, and return whether it is new."""
@@ -53,21 +59,34 @@ class Waiting:
             ordered = sorted(tags.values(), key=lambda tag: (tag_order(tag.tag or ""), tag.digest or ""))
             self._lines[repository] = _packed(ordered)
 
-    def batches(self, size: int, order: Iterable[str]) -> Iterator[list[Wanted]]:
-        """Yield what waits, so many tags at a time, by an order of repositories; what was yielded waits no more."""
-        for repository in list(self._open):
-            self.pack(repository)
-        batch: list[Wanted] = []
+    def batches(self, size: int, order: Iterable[str], *, in_order: bool) -> Iterator[tuple[int, list[Wanted]]]:
+        """Yield what waits, so many tags at a time, each batch with its number from 1; another call goes on.
+
+        Nothing is added after the first call, which says how it is cut: by an order of repositories.
+        """
+        if self._batches is None:
+            for repository in list(self._open):
+                self.pack(repository)
+            cut = list(self._cut(size, order))
+            self._lines.clear()
+            numbers = range(len(cut)) if in_order else _spread(len(cut))
+            self._batches = deque((number + 1, cut[number]) for number in numbers)
+        while self._batches:
+            number, packed = self._batches.popleft()
+            yield number, [tag for repository, lines in packed for tag in _unpacked(repository, lines)]
+
+    def _cut(self, size: int, order: Iterable[str]) -> Iterator[_Packed]:
+        batch: _Packed = []
+        space = size
         for repository in order:
-            tags = _unpacked(repository, self._lines.pop(repository, ""))
-            while tags:
-                space = size - len(batch)
-                batch, tags = batch + tags[:space], tags[space:]
-                if len(batch) == size:
-                    self._lines[repository] = _packed(tags)
+            lines = self._lines.get(repository, "").splitlines()
+            while lines:
+                some, lines = lines[:space], lines[space:]
+                batch.append((repository, "\n".join(some)))
+                space -= len(some)
+                if not space:
                     yield batch
-                    batch = []
-            self._lines.pop(repository, None)
+                    batch, space = [], size
         if batch:
             yield batch
 
@@ -85,10 +104,28 @@ def _unpacked(repository: str, lines: str) -> list[Wanted]:
     ]
 
 
+def _spread(count: int) -> list[int]:
+    """Return the numbers below a count in an order each beginning of which is spread over all of them.
+
+    It is that of J. G. van der Corput (Proc. Akad. Wet. Amsterdam 38 (1935), 813): by their bits from the last on.
+    """
+    bits = (count - 1).bit_length()
+    mirrored = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits))
+    return [number for number in mirrored if number < count]
+
+
 class BatchedScan(Scan):
-    """A scan whose records are given away batch by batch; the parameters are those of :class:`Scan`.
+    """A scan whose records are given away batch by batch.
 
     A document that tags of several batches have in common is asked of the source by each.
+
+    Parameters
+    ----------
+    *arguments, **options
+        Those of :class:`Scan`.
+    in_order : bool
+        Whether batches come in the order of an inventory. Otherwise they come from everywhere from the first on, so
+        that what has been read tells how long the rest will take: repositories differ.
 
     Attributes
     ----------
@@ -98,8 +135,9 @@ class BatchedScan(Scan):
 
     tags_in_a_batch = 2000
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, in_order: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._in_order = in_order
         # Lists and tags are never there at once, so that none need go first.
         self._jobs = asyncio.LifoQueue()
         self._waiting = Waiting()
@@ -123,17 +161,17 @@ class BatchedScan(Scan):
         return self.records
 
     async def batches(self) -> AsyncIterator[Records]:
-        """Yield the records of some tags at a time, in the order of an inventory; after :meth:`lists`.
+        """Yield the records of some tags at a time, each batch in the order of an inventory; after :meth:`lists`.
 
-        ``repositories`` are all that are known by then.
+        ``batch`` says which they are, and ``repositories`` are all that are known by then.
 
         Raises
         ------
         RegframeError
             The first error, if the scan is strict.
         """
-        for batch in self._waiting.batches(self.tags_in_a_batch, self._order()):
-            self._begin(batch)
+        for number, batch in self._batches():
+            self._begin(number, batch)
             await self._work_off()
             self._sort_repositories()
             yield self.records
@@ -180,19 +218,20 @@ class BatchedScan(Scan):
         if self.records is not self._given:
             self._given = self.records
             yield self.so_far()
-        for batch in self._waiting.batches(self.tags_in_a_batch, self._order()):
+        for number, batch in self._batches():
             tags = [Tag(wanted.repository, wanted.tag) for wanted in batch if wanted.tag and wanted.listed]
-            yield Records(self.records.started, self.records.repositories, tags)
+            yield Records(self.records.started, self.records.repositories, tags, batch=number)
 
-    def _order(self) -> list[str]:
+    def _batches(self) -> Iterator[tuple[int, list[Wanted]]]:
         named = [pattern.repository for pattern in self._patterns if pattern.names_repository]
-        return list(dict.fromkeys([*named, *self.records.repositories]))
+        order = dict.fromkeys([*named, *self.records.repositories])
+        return self._waiting.batches(self.tags_in_a_batch, order, in_order=self._in_order)
 
-    def _begin(self, batch: Sequence[Wanted]) -> None:
+    def _begin(self, number: int, batch: Sequence[Wanted]) -> None:
         before = self.records
         # Of its own: a thread may be looking at those before.
         repositories = dict(before.repositories)
-        self.records = Records(before.started, repositories, seen=before.seen, estimates=before.estimates)
+        self.records = Records(before.started, repositories, seen=before.seen, estimates=before.estimates, batch=number)
         self._asked = {}
         self._tags_seen = {(wanted.repository, wanted.key) for wanted in batch}
         self._undated = {}

@@ -42,7 +42,6 @@ class Filing:
         self._about = about
         self._framed = framed
         self._lists = Records()
-        self._parts = 0
         self._rows: Counter[str] = Counter()
 
     def add_lists(self, records: Records) -> None:
@@ -57,7 +56,7 @@ class Filing:
         if records.tags and not self.has_begun:
             self._begin()
         if self.has_begun:
-            self._write(replace(self._framed(records), repositories=frame("repositories")))
+            self._write(records.batch, replace(self._framed(records), repositories=frame("repositories")))
         else:
             self._lists.failures += records.failures
 
@@ -96,12 +95,11 @@ class Filing:
         else:
             write_part(self._folder, 0, replace(_nothing(), repositories=lists.repositories, errors=lists.errors))
 
-    def _write(self, frames: Frames) -> None:
-        self._parts += 1
+    def _write(self, number: int, frames: Frames) -> None:
         if self._format == "csv":
             append_csv(self._folder, frames)
         else:
-            write_part(self._folder, self._parts, frames)
+            write_part(self._folder, number, frames)
         for name in SCHEMAS:
             self._rows[name] += len(getattr(frames, name))
 

@@ -32,7 +32,7 @@ class Gathering:
         self._framed = framed
         self._is_local = is_local
         self._texts = Texts()
-        self._parts: list[Frames] = []
+        self._parts: dict[int, Frames] = {}
 
     def add(self, records: Records) -> None:
         """Add what the lists say, or what one batch has read.
@@ -42,20 +42,20 @@ class Gathering:
         TooLarge
             If a place on this machine comes to more rows than it may.
         """
-        self._parts.append(self._framed(records, self._texts))
+        self._parts[records.batch] = self._framed(records, self._texts)
         self.kept += records.kept
         if self._is_local:
-            refuse_more(sum(len(getattr(part, name)) for part in self._parts for name in (*BELOW, "errors")))
+            refuse_more(sum(len(getattr(part, name)) for part in self._parts.values() for name in (*BELOW, "errors")))
 
     def frames(self) -> Frames:
         """Return all frames, in the order of an inventory."""
-        columns = {name: [getattr(part, name) for part in self._parts] for name in SCHEMAS}
+        columns = {name: [getattr(part, name) for _, part in sorted(self._parts.items())] for name in SCHEMAS}
         # Each batch has all repositories that were known by then.
-        columns["repositories"] = columns["repositories"][-1:]
+        columns["repositories"] = [part.repositories for part in self._parts.values()][-1:]
         # So that nothing is there twice for longer than a frame takes.
         self._parts.clear()
         whole = errors_in_order(Frames(**{name: stacked(name, columns.pop(name)) for name in SCHEMAS}))
-        self._parts.append(whole)
+        self._parts[0] = whole
         return whole
 
     def interrupted(self, scan: BatchedScan) -> Frames:

@@ -114,7 +114,8 @@ class Inventories(Reader):
         chosen = choose(selection, self._connection.pattern, self._connection.default)
         check(output, file_format)
         async with self._connection.documents() as source:
-            scan = self._batched_scan(source, chosen, push_times=True)
+            # A file that grows is to be in order.
+            scan = self._batched_scan(source, chosen, push_times=True, in_order=file_format == "csv")
             filing = Filing(
                 plain(output),
                 file_format,

@@ -69,7 +69,8 @@ class Records:
     an earlier scan found them, and so were not read; ``seen`` is when earlier scans first saw an image, by digest.
     ``pushed`` is when the registry says that a tag was pushed, by repository and tag; ``estimates`` are uncompressed
     sizes of layers, by digest, where somebody asked for them; ``rows`` is how many layers, steps and settings the
-    documents of a place on this machine name.
+    documents of a place on this machine name; ``batch`` is which part of an inventory they are, in its order from 1, if
+    they are not all or what the lists say.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -86,6 +87,7 @@ class Records:
     failures: list[Failure] = field(default_factory=list)
     failed_documents: dict[str, RegframeError] = field(default_factory=dict)
     rows: int = 0
+    batch: int = 0
 
     def images(self, digest: str, wanted: tuple[Platform, ...] = (), only: frozenset[str] = frozenset()) -> list[Image]:
         """Return the images behind a digest that a tag points to, in the order of its index."""

@@ -138,6 +138,22 @@ def test_lists_come_first_so_that_it_is_known_how_much_there_is(front: Front, tm
     assert first_tag > last_list - 4
 
 
+@pytest.mark.parametrize("form", [None, "parquet", "csv"])
+def test_the_first_tags_are_from_everywhere_unless_a_file_grows(
+    front: Front, tmp_path: Path, form: Form | None
+) -> None:
+    registry = registry_at(front, concurrency=1)
+    files = {} if form is None else {"output": tmp_path, "format": form}
+    taken = registry.inventory(**files)  # type: ignore[call-overload]
+    tags = (taken if isinstance(taken, rf.Inventory) else taken.read()).tags
+    position = {f"/v2/{row.repository}/manifests/{row.tag}": row.Index for row in tags.itertuples()}
+    asked = [position[path] for path in (request.split()[1] for request in front.requests) if path in position]
+    assert sorted(asked) == list(range(15))
+    # Batches of three tags: the beginning, the end and the middle before what is between them.
+    assert [at // 3 for at in asked[::3]] == ([0, 1, 2, 3, 4] if form == "csv" else [0, 4, 2, 1, 3])
+    assert all(batch == sorted(batch) for batch in (asked[start : start + 3] for start in range(0, 15, 3)))
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_an_inventory_that_was_there_is_replaced(front: Front, tmp_path: Path, form: Form) -> None:
     registry = registry_at(front)
