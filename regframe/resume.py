@@ -13,7 +13,7 @@ from regframe.frames import TEXT, Frames, conformed, stacked
 from regframe.inventory import Inventory
 from regframe.oci.descriptor import Platform
 from regframe.oci.digest import digest_of
-from regframe.order import BELOW, in_order
+from regframe.order import BELOW, errors_in_order, in_order
 from regframe.records import Tag
 
 _TAG = ["repository", "tag"]
@@ -60,17 +60,22 @@ def first_seen(earlier: Inventory) -> dict[str, datetime]:
 
 
 def joined(frames: Frames, earlier: Inventory, kept: Collection[Tag]) -> Frames:
-    """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan."""
+    """Return the frames of a scan with the earlier rows of the tags that it kept, in the order of a whole scan.
+
+    Where nothing has changed, the earlier rows stand as they were.
+    """
     if not kept:
         return frames
-    # Nothing has changed since.
-    is_all = not len(frames.tags) and len(kept) == len(earlier.tags)
+    if not len(frames.tags) and len(kept) == len(earlier.tags):
+        whole = replace(frames, **{name: conformed(getattr(earlier, name), name) for name in ("tags", *BELOW)})
+        # Nothing has changed since, and nothing has to be sorted.
+        is_same = frames.repositories["repository"].tolist() == earlier.repositories["repository"].tolist()
+        return errors_in_order(whole) if is_same else in_order(whole)
     columns = {name: pd.Series([getattr(tag, name) for tag in kept], dtype=TEXT) for name in _TAG}
     keys = pd.DataFrame(columns)
 
     def both(name: str) -> pd.DataFrame:
-        old: pd.DataFrame = getattr(earlier, name)
-        old = conformed(old if is_all else old.merge(keys, on=_TAG), name)
+        old = conformed(getattr(earlier, name).merge(keys, on=_TAG), name)
         return stacked(name, [getattr(frames, name), old])
 
     return in_order(replace(frames, **{name: both(name) for name in ("tags", *BELOW)}))
