@@ -53,7 +53,7 @@ class Filing:
     def add(self, records: Records) -> None:
         """Write what one batch has read."""
         self._lists.repositories = records.repositories
-        if records.tags and not self.has_begun:
+        if (records.tags or records.kept) and not self.has_begun:
             self._begin()
         if self.has_begun:
             self._write(records.batch, replace(self._framed(records), repositories=frame("repositories")))

@@ -121,6 +121,12 @@ def plain(folder: str | Path) -> str:
     return url
 
 
+def is_same(folder: str | Path, other: str | Path) -> bool:
+    """Return whether two folders are one, as far as their names tell."""
+    one, another = plain(folder), plain(other)
+    return one == another or (not (is_url(one) or is_url(another)) and Path(one).resolve() == Path(another).resolve())
+
+
 def shown(folder: str | Path) -> str:
     """Return a folder as people may see it: without the user and the password that a URL may have."""
     scheme, separator, rest = str(folder).rpartition("://")

@@ -6,16 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import overload
 
+from regframe.batches import BatchedScan
 from regframe.dataset import FileFormat, InventoryFiles, check
-from regframe.errors import InvalidReference
 from regframe.filing import Filing
 from regframe.folder import plain
 from regframe.frames import Frames
 from regframe.inventory import About, Inventory
 from regframe.reader import Reader, oldest_left
+from regframe.records import Records
+from regframe.resume import Earlier, covered, joined
 from regframe.resume import check as check_earlier
-from regframe.resume import covered, first_seen, joined, known_tags
-from regframe.selection import Selection, choose
+from regframe.selection import Chosen, Selection, choose
+from regframe.sources import Source
 
 
 class Inventories(Reader):
@@ -26,7 +28,12 @@ class Inventories(Reader):
 
     @overload
     async def inventory(
-        self, selection: Selection = None, *, output: str | Path, format: FileFormat = "parquet"
+        self,
+        selection: Selection = None,
+        *,
+        resume: Inventory | None = None,
+        output: str | Path,
+        format: FileFormat = "parquet",
     ) -> InventoryFiles: ...
 
     async def inventory(
@@ -46,7 +53,8 @@ class Inventories(Reader):
         resume : Inventory, optional
             An earlier inventory to go on with, such as one that was interrupted or ended with errors. Lists are read
             anew, and one request asks for each tag whether it has moved; what has not, and had no error, is taken
-            from there. An image whose release is only known as ``seen`` keeps the date at which it was seen first.
+            from there. An image whose release is only known as ``seen`` keeps the date at which it was seen first. With
+            ``output``, memory holds the earlier inventory and what is read at a time.
         output : str or Path, optional
             A folder to write to while reading, so that memory stays flat however many tags there are; or, for Parquet,
             a URL such as ``s3://bucket/inventory``, which needs fsspec (``regframe[dask]``). An inventory that was
@@ -73,27 +81,16 @@ class Inventories(Reader):
         """
         if output is None:
             return await self._in_memory(selection, resume)
-        refuse_resume(resume)
-        return await self._to_files(selection, output, format)
+        return await self._to_files(selection, output, format, resume)
 
     async def _in_memory(self, selection: Selection, resume: Inventory | None) -> Inventory:
-        chosen = choose(selection, self._connection.pattern, self._connection.default)
-        covers = covered(self._connection.platforms, chosen.only)
-        if resume is not None:
-            check_earlier(resume, self._connection.name, covers)
-
+        chosen, covers, earlier = self._meant(selection, resume)
         async with self._connection.documents() as source:
-            scan = self._batched_scan(
-                source,
-                chosen,
-                known=known_tags(resume) if resume is not None else None,
-                seen=first_seen(resume) if resume is not None else None,
-                push_times=True,
-            )
+            scan = self._scan_of_all(source, chosen, earlier)
             gathering = self._gathering(source, chosen)
 
             def inventory(frames: Frames, *, complete: bool) -> Inventory:
-                frames = frames if resume is None else joined(frames, resume, gathering.kept)
+                frames = frames if earlier is None else joined(frames, earlier, gathering.kept)
                 return Inventory(
                     **vars(frames),
                     registry=self._connection.name,
@@ -110,22 +107,21 @@ class Inventories(Reader):
             self._raise_first()
         return taken
 
-    async def _to_files(self, selection: Selection, output: str | Path, file_format: FileFormat) -> InventoryFiles:
-        chosen = choose(selection, self._connection.pattern, self._connection.default)
+    async def _to_files(
+        self, selection: Selection, output: str | Path, file_format: FileFormat, resume: Inventory | None
+    ) -> InventoryFiles:
+        chosen, covers, earlier = self._meant(selection, resume)
         check(output, file_format)
+
+        def framed(records: Records) -> Frames:
+            frames = self._framed(records, chosen.only)
+            return frames if earlier is None else joined(frames, earlier, records.kept)
+
         async with self._connection.documents() as source:
             # A file that grows is to be in order.
-            scan = self._batched_scan(source, chosen, push_times=True, in_order=file_format == "csv")
-            filing = Filing(
-                plain(output),
-                file_format,
-                About(
-                    self._connection.name,
-                    scan.records.started,
-                    covers=covered(self._connection.platforms, chosen.only),
-                ),
-                lambda records: self._framed(records, chosen.only),
-            )
+            scan = self._scan_of_all(source, chosen, earlier, in_order=file_format == "csv")
+            about = About(self._connection.name, scan.records.started, covers=covers)
+            filing = Filing(plain(output), file_format, about, framed)
             with oldest_left():
                 self._scanned = await scan.lists()
                 filing.add_lists(self._scanned)
@@ -138,17 +134,17 @@ class Inventories(Reader):
         self.errors = files.errors
         return files
 
+    def _meant(self, selection: Selection, resume: Inventory | None) -> tuple[Chosen, str, Earlier | None]:
+        """Return what is to be read, what that is called, and what is gone on with."""
+        chosen = choose(selection, self._connection.pattern, self._connection.default)
+        covers = covered(self._connection.platforms, chosen.only)
+        if resume is None:
+            return chosen, covers, None
+        check_earlier(resume, self._connection.name, covers)
+        return chosen, covers, Earlier(resume)
 
-def refuse_resume(resume: Inventory | None) -> None:
-    """Refuse to go on with an inventory while writing to files.
-
-    Raises
-    ------
-    InvalidReference
-        If there is one.
-    """
-    if resume is not None:
-        raise InvalidReference(
-            "resume= and output= do not go together, as the earlier inventory is in memory already: leave output= out, "
-            "and write what is returned with to_parquet() or to_csv()."
-        )
+    def _scan_of_all(
+        self, source: Source, chosen: Chosen, earlier: Earlier | None, *, in_order: bool = False
+    ) -> BatchedScan:
+        before = {} if earlier is None else {"known": earlier.known_tags(), "seen": earlier.first_seen()}
+        return self._batched_scan(source, chosen, push_times=True, in_order=in_order, **before)

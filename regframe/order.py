@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from regframe.version import tag_order
@@ -62,7 +63,13 @@ def of_known_tags(frames: F) -> F:
     return replace(frames, **{name: of_known(getattr(frames, name)) for name in BELOW})
 
 
-def _positions(rows: pd.DataFrame, repositories: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+def runs(starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the positions in runs that start somewhere and are so long, one run after the other."""
+    shifts: npt.NDArray[np.int64] = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return np.arange(len(shifts)) + shifts
+
+
+def _positions(rows: pd.DataFrame, repositories: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return where each row comes from, once they are sorted; the last columns are text."""
     order = {name: position for position, name in enumerate(repositories["repository"])}
     named = rows.astype(object).where(rows.notna(), None)

@@ -13,7 +13,7 @@ from regframe.scan import Progress
 
 # Most calls are over before anybody wonders.
 _SHOWN_AFTER_SECONDS = 0.5
-_OF_LATE = 1 / 3
+_OF_LATE = 1 / 2
 _POINTS = 50
 
 

@@ -15,7 +15,6 @@ from regframe.aio import AsyncRegistry
 from regframe.connection import Connection, given_credentials
 from regframe.dataset import FileFormat, InventoryFiles
 from regframe.frames import frame
-from regframe.inventories import refuse_resume
 from regframe.inventory import Interrupted, Inventory
 from regframe.progress import progress_bar
 from regframe.selection import Selection
@@ -200,7 +199,12 @@ class Registry:
 
     @overload
     def inventory(
-        self, selection: Selection = None, *, output: str | Path, format: FileFormat = "parquet"
+        self,
+        selection: Selection = None,
+        *,
+        resume: Inventory | None = None,
+        output: str | Path,
+        format: FileFormat = "parquet",
     ) -> InventoryFiles: ...
 
     def inventory(  # noqa: D102 -- the coroutine's
@@ -213,8 +217,7 @@ class Registry:
     ) -> Inventory | InventoryFiles:
         if output is None:
             return self._in_memory(selection, resume)
-        refuse_resume(resume)
-        return self._to_files(selection, output, format)
+        return self._to_files(selection, output, format, resume)
 
     inventory.__doc__ = AsyncRegistry.inventory.__doc__
 

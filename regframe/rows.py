@@ -17,7 +17,7 @@ from regframe.oci.descriptor import Platform
 from regframe.oci.kind import Kind, kind_of_manifest, kind_of_tag, subject_of_tag
 from regframe.oci.manifest import Manifest
 from regframe.oci.media_types import compression, is_stored
-from regframe.order import place
+from regframe.order import place, runs
 from regframe.records import Image, Records
 from regframe.version import parse_version
 
@@ -89,11 +89,10 @@ def _below(
             rows.extend(rows_of(image))
             blocks[image.digest] = (start, len(rows) - start)
     starts, counts = np.array([blocks[image.digest] for image in shown], dtype="int64").reshape(-1, 2).T
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     own = {column: dtype for column, dtype in SCHEMAS[name].items() if column not in IMAGE_COLUMNS}
     left = images[list(IMAGE_COLUMNS)].take(np.repeat(np.arange(len(shown)), counts)).reset_index(drop=True)
     left["platform"] = left["platform"].cat.remove_unused_categories()
-    right = frame_of(own, rows, texts).take(np.repeat(starts, counts) + within).reset_index(drop=True)
+    right = frame_of(own, rows, texts).take(runs(starts, counts)).reset_index(drop=True)
     return pd.concat([left, right], axis=1)
 
 

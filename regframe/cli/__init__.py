@@ -31,7 +31,7 @@ from regframe.cli.options import (
 from regframe.cli.output import FolderFormat, Format, Output
 from regframe.cli.sample import demo
 from regframe.errors import RegframeWarning
-from regframe.folder import shown
+from regframe.folder import is_same, shown
 
 app = typer.Typer(
     add_completion=False,
@@ -214,7 +214,7 @@ def inventory(
 
     One each: repositories, tags, images, layers, history, config, errors; as Parquet, each is a folder of parts. They
     are written as they are read, however many tags there are. Interrupted, what was read is there, marked as
-    incomplete; --resume goes on from it, in memory, and writes at the end.
+    incomplete; --resume goes on from it. In the same folder that is written at the end, so that nothing is lost before.
 
     Example: regframe inventory localhost:5000 'team/*' --output inventory
     """
@@ -228,10 +228,11 @@ def inventory(
     taken: Inventory | InventoryFiles
     interrupted = False
     try:
-        if resume:
-            taken = registry.inventory(chosen, resume=saved(folder_or_url(resume)))
+        earlier = saved(folder_or_url(resume)) if resume else None
+        if resume and is_same(resume, output):
+            taken = registry.inventory(chosen, resume=earlier)
         else:
-            taken = registry.inventory(chosen, output=folder, format=file_format.value)
+            taken = registry.inventory(chosen, resume=earlier, output=folder, format=file_format.value)
     except Interrupted as interrupt:
         taken, interrupted = interrupt.files or interrupt.inventory, True
     if isinstance(taken, InventoryFiles):

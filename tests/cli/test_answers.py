@@ -74,9 +74,13 @@ def test_an_inventory_is_planned_and_gone_on_with(call: Call, sample: demo.Sampl
     assert plan["tags"] == 15
     once, again = tmp_path / "once", tmp_path / "again"
     assert call("inventory", f"{sample.address}/team/web", "--output", str(once)).status == 0
-    resumed = call("inventory", f"{sample.address}/team/web", "--resume", str(once), "--output", str(again))
-    assert resumed.status == 0
-    pd.testing.assert_frame_equal(rf.Inventory.read_csv(once).images, rf.Inventory.read_csv(again).images)
+    # Into another folder, and into the same one.
+    for earlier, later in ((once, again), (again, f"{again}/../again")):
+        resumed = call("inventory", f"{sample.address}/team/web", "--resume", str(earlier), "--output", str(later))
+        assert (resumed.status, resumed.said) == (0, "")
+        pd.testing.assert_frame_equal(rf.Inventory.read_csv(once).images, rf.Inventory.read_csv(again).images)
+        # What was written as it was read says so.
+        assert json.loads((again / "inventory.json").read_text())["in_parts"] == (later == again)
 
 
 def test_the_doctor_and_what_is_attached_and_the_limit(call: Call, sample: demo.SampleRegistry) -> None:

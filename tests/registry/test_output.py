@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import signal
@@ -213,16 +214,44 @@ def test_what_is_strict_stops_and_says_that_the_files_are_not_all(front: Front, 
 
 def test_what_cannot_be_done_is_said_before_anything_is_asked(front: Front, tmp_path: Path) -> None:
     registry = registry_at(front)
-    earlier = registry.inventory("app")
+    earlier = dataclasses.replace(registry.inventory("app"), registry="elsewhere.example")
     front.requests.clear()
-    with pytest.raises(rf.InvalidReference, match="do not go together"):
-        registry.inventory(resume=earlier, output=tmp_path)  # type: ignore[call-overload]
+    with pytest.raises(rf.InvalidReference, match="elsewhere"):
+        registry.inventory(resume=earlier, output=tmp_path)
+    assert not any(tmp_path.iterdir())
     with pytest.raises(rf.ConfigurationError, match="feather"):
         registry.inventory(output=tmp_path, format="feather")  # type: ignore[call-overload]
     (tmp_path / "file").write_text("")
     with pytest.raises(rf.ConfigurationError, match="no folder to write in"):
         registry.inventory(output=tmp_path / "file")
     assert not front.requests
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_what_goes_on_with_an_earlier_one_takes_over_its_rows_part_by_part(
+    front: Front, tmp_path: Path, form: Form
+) -> None:
+    registry = registry_at(front)
+    expected = registry.inventory()
+    # What was not read by then: some tags, a repository and some configs.
+    front.refused = {"GET .*/app/manifests/latest": 400, "GET .*/team/.*/blobs/": 403, "GET .*/nested/tags/": 403}
+    earlier = registry.inventory()
+    front.refused = {}
+    front.requests.clear()
+    files = registry.inventory(resume=earlier, output=tmp_path, format=form)
+    assert_same(files.read(), expected)
+    assert files.rows == {name: len(frame) for name, frame in expected.frames()}
+    unread = earlier.errors["tag"].notna().sum()
+    assert 0 < unread < len(earlier.tags)
+    heads = [request for request in front.requests if request.startswith("HEAD")]
+    gets = [request for request in front.requests if "/manifests/" in request and request.startswith("GET")]
+    assert 3 < len(heads) < len(expected.tags)
+    assert not {request.split()[1] for request in heads} & {request.split()[1] for request in gets}
+    # And with nothing to be read at all.
+    front.requests.clear()
+    again = registry.inventory(resume=files.read(), output=tmp_path, format=form).read()
+    assert_same(again, expected)
+    assert not [request for request in front.requests if request.startswith("GET") and "?n=" not in request]
 
 
 _INTERRUPTED = """
@@ -232,8 +261,9 @@ from regframe.batches import BatchedScan
 
 BatchedScan.tags_in_a_batch = 3
 registry = rf.Registry(sys.argv[1], cache=False, progress=False, concurrency=3)
+earlier = rf.Inventory.read_parquet(sys.argv[4]) if sys.argv[4:] else None
 try:
-    registry.inventory(output=sys.argv[2], format=sys.argv[3])
+    registry.inventory(resume=earlier, output=sys.argv[2], format=sys.argv[3])
 except rf.Interrupted as interrupt:
     print(repr(interrupt.files))
     print(len(interrupt.inventory.images))
@@ -270,3 +300,22 @@ def test_an_interrupt_leaves_what_was_read(front: Front, tmp_path: Path, form: F
         whole = getattr(expected, name).set_index(["repository", "tag"])
         assert len(getattr(earlier, name)) == whole.index.isin(keys).sum()
     assert_same(registry_at(front).inventory(resume=earlier), expected)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send there")
+def test_an_interrupt_while_going_on_leaves_what_was_taken_over(front: Front, tmp_path: Path) -> None:
+    expected = registry_at(front).inventory()
+    registry_at(front).inventory("app").to_parquet(tmp_path / "earlier")
+    front.held, front.held_after = "GET .*/blobs/", 2
+    arguments = [front.address, str(tmp_path / "out"), "parquet", str(tmp_path / "earlier")]
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", _INTERRUPTED, *arguments], stderr=subprocess.PIPE
+    ) as process:
+        assert front.is_holding.wait(60)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    front.release()
+    found = rf.Inventory.read_parquet(tmp_path / "out")
+    assert not found.complete
+    assert list(found.tags["tag"]) == list(expected.tags["tag"])
+    assert_same(registry_at(front).inventory(resume=found), expected)

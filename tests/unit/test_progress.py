@@ -31,7 +31,7 @@ def test_the_rate_is_what_it_was_of_late() -> None:
     to_go, progress = TimeToGo(), Progress(tags=100_000)
     for second in range(1, 901):
         # A registry that has just been started answers faster from minute to minute.
-        progress.tags_done += 10 if second <= 600 else 40
+        progress.tags_done += 10 if second <= 400 else 40
         to_go.rate(progress, float(second))
     assert to_go.rate(progress, 900.0) == pytest.approx(40, rel=0.05)
     assert to_go.rate(progress, 900.0) == to_go.rate(progress, 900.0)
