@@ -10,7 +10,7 @@ from regframe.oci.descriptor import Platform
 from regframe.oci.manifest import Index, Manifest
 from regframe.records import Image, Records
 
-# Fifty thousand images have about half of these. They take 2 GB of memory.
+# All of Docker's official images, of one platform, have 3.9 million of these, which take 0.5 GB of memory.
 _MOST_ROWS = 5_000_000
 
 

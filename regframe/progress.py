@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from regframe.scan import Progress
+
+_Numbers = npt.NDArray[np.float64]
 
 # Most calls are over before anybody wonders.
 _SHOWN_AFTER_SECONDS = 0.5
 _OF_LATE = 1 / 2
-_POINTS = 50
+# How the time of a step changes is looked at over the last nine tenths of them, cut into so many.
+_CHANGES_FROM = 1 / 10
+_CUTS = 40
+# Of a change that may be a whim not all is believed, and no more than so much.
+_BELIEVED = 0.7
+_MOST_CHANGE = 1.15
+_FEWEST_POINTS = 10
+_POINTS_PER_STEP = 200
 
 
 class _Point(NamedTuple):
@@ -28,24 +39,24 @@ class _Point(NamedTuple):
     def of(cls, progress: Progress, now: float) -> _Point:
         # A tag that points to what others point to takes one document, with which docker-registry is quick the second
         # time; each further one takes it two to three times as long.
-        further = max(progress.documents - progress.tags_done, 0)
+        further = progress.documents - progress.tags_read
         return cls(now, progress.tags_done, progress.tags_done + 2 * further)
 
 
 class TimeToGo:
     """How long a scan will still take, by what it has done since all lists were read.
 
-    How fast it is, is what it was of late: a registry that has just been started gets faster for some minutes. How many
-    documents there are to a tag, which changes from one repository to the next, is what it was all along.
+    How fast it is, is what it was of late, and how that changes: a registry that has just been started gets faster as
+    long as its heap grows, which it does ever more slowly. How many documents there are to a tag, which changes from
+    one repository to the next, is what it was all along.
     """
 
     def __init__(self) -> None:
         self._done_with_lists: int | None = None
-        self._start: _Point | None = None
-        self._late: deque[_Point] = deque()
+        self._points: list[_Point] = []
 
     def rate(self, progress: Progress, now: float) -> float | None:
-        """Return how many tags are read in a second; ``None`` as long as that cannot be said.
+        """Return how many tags will be read in a second; ``None`` as long as that cannot be said.
 
         Parameters
         ----------
@@ -57,29 +68,55 @@ class TimeToGo:
         if progress.lists or not progress.tags:
             return None
         here = _Point.of(progress, now)
-        if self._start is None:
+        if not self._points:
             # Lists may be written to files before the first tag is asked for.
             if self._done_with_lists is None:
                 self._done_with_lists = here.tags
-            if here.tags == self._done_with_lists:
-                return None
-            self._start = here
-            self._late.append(here)
-        elapsed = now - self._start.time
-        while len(self._late) > 1 and self._late[1].time <= now - elapsed * _OF_LATE:
-            self._late.popleft()
-        before = self._late[0]
-        if now - self._late[-1].time > elapsed * _OF_LATE / _POINTS:
-            self._late.append(here)
-        if now == before.time or here.steps == before.steps or here.tags == self._start.tags:
+            if here.tags > self._done_with_lists:
+                self._points.append(here)
             return None
-        tags_in_a_step = (here.tags - self._start.tags) / (here.steps - self._start.steps)
-        return (here.steps - before.steps) / (now - before.time) * tags_in_a_step
+        start, last = self._points[0], self._points[-1]
+        # Steps are counted on from the start, and kept by ever larger leaps: a scan may take hours.
+        if (here.steps - last.steps) * _POINTS_PER_STEP > last.steps - start.steps:
+            self._points.append(here)
+        if here.time == start.time or here.tags == start.tags:
+            return None
+        times = np.array([point.time for point in self._points] + [here.time])
+        steps = np.array([point.steps for point in self._points] + [here.steps], dtype=float) - start.steps
+        done = steps[-1]
+        seconds = (now - start.time) * _OF_LATE
+        late = float(np.interp(now - seconds, times, steps))
+        if late == done:
+            return None
+        in_a_tag = done / (here.tags - start.tags)
+        whole = done + in_a_tag * (progress.tags - here.tags)
+        return float((done - late) / (seconds * _change(times, steps, late, whole) * in_a_tag))
 
     def seconds(self, progress: Progress, now: float) -> float | None:
         """Return how many seconds there are to go, or ``None``."""
         rate = self.rate(progress, now)
         return (progress.tags - progress.tags_done) / rate if rate else None
+
+
+def _change(times: _Numbers, steps: _Numbers, late: float, whole: float) -> float:
+    """Return by how much longer a step will take from here to the whole than it took of late.
+
+    A line is fitted to the time of a step over the logarithm of their number, and its means are compared.
+    """
+    here = float(steps[-1])
+    if len(steps) < _FEWEST_POINTS or whole <= here:
+        return 1.0
+    cuts = np.linspace(here * _CHANGES_FROM, here, _CUTS + 1)
+    each = np.diff(np.interp(cuts, steps, times)) / np.diff(cuts)
+    slope, level = np.polyfit(np.log((cuts[1:] + cuts[:-1]) / 2), each, 1)
+
+    def mean(start: float, end: float) -> float:
+        # The integral of the logarithm.
+        return float(level + slope * ((end * np.log(end) - start * np.log(start)) / (end - start) - 1))
+
+    before, ahead = mean(max(late, here * _CHANGES_FROM), here), mean(here, whole)
+    change = (ahead / before) ** _BELIEVED if before > 0 and ahead > 0 else 0.0
+    return min(max(change, 1 / _MOST_CHANGE), _MOST_CHANGE)
 
 
 @contextmanager

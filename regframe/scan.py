@@ -51,6 +51,8 @@ class Progress:
     repositories: int = 0
     tags: int = 0
     tags_done: int = 0
+    tags_read: int = 0
+    """How many of these point to something that was read: they have neither failed nor stayed as they were."""
     documents: int = 0
     errors: int = 0
     lists: int = 0
@@ -318,6 +320,7 @@ class Scan:
 
     def _keep_tag(self, tag: Tag, document: Document) -> None:
         self.records.tags.append(tag)
+        self.progress.tags_read += 1
         self.progress.documents += 1
         if document.modified is not None:
             self.records.modified.setdefault(document.digest, document.modified)

@@ -7,6 +7,7 @@ from regframe.frames import OTHER_SCHEMAS, SCHEMAS
 
 ALL_SCHEMAS = {**SCHEMAS, **OTHER_SCHEMAS}
 FRAMES = Path(__file__).parents[2] / "docs" / "frames.md"
+README = FRAMES.parents[1] / "README.md"
 
 
 def documented() -> dict[str, list[str]]:
@@ -33,6 +34,12 @@ def test_the_reference_page_gives_the_dtype_of_every_column() -> None:
         for column, dtype in schema.items():
             row = next(line for line in section.splitlines() if re.match(rf"\|[^|]*\b{column}\b", line))
             assert f"| {dtype} |" in row, (name, column)
+
+
+def test_the_readme_lists_the_columns_of_the_frames_in_their_order() -> None:
+    text = README.read_text(encoding="utf-8")
+    for name, schema in SCHEMAS.items():
+        assert re.search(rf"^\| {name} \| [^|]+ \| {', '.join(schema)} \|$", text, re.MULTILINE), name
 
 
 def test_every_test_that_a_quirk_names_is_there() -> None:
