@@ -21,10 +21,9 @@ _OF_LATE = 1 / 2
 # How the time of a step changes is looked at over the last nine tenths of them, cut into so many.
 _CHANGES_FROM = 1 / 10
 _CUTS = 40
-# Of a change that may be a whim not all is believed, and no more than so much.
-_BELIEVED = 0.7
-_MOST_CHANGE = 1.15
 _FEWEST_POINTS = 10
+# What is seen is in part a whim of the machine's. That it will be slower still is as often wrong as right.
+_MOST_GAIN = 1.15
 _POINTS_PER_STEP = 200
 
 
@@ -46,9 +45,9 @@ class _Point(NamedTuple):
 class TimeToGo:
     """How long a scan will still take, by what it has done since all lists were read.
 
-    How fast it is, is what it was of late, and how that changes: a registry that has just been started gets faster as
-    long as its heap grows, which it does ever more slowly. How many documents there are to a tag, which changes from
-    one repository to the next, is what it was all along.
+    How fast it is, is what it was of late, and faster by what it goes on gaining: a registry that has just been started
+    gets faster as long as its heap grows, which it does ever more slowly. How many documents there are to a tag, which
+    changes from one repository to the next, is what it was all along.
     """
 
     def __init__(self) -> None:
@@ -90,7 +89,7 @@ class TimeToGo:
             return None
         in_a_tag = done / (here.tags - start.tags)
         whole = done + in_a_tag * (progress.tags - here.tags)
-        return float((done - late) / (seconds * _change(times, steps, late, whole) * in_a_tag))
+        return float((done - late) / seconds / in_a_tag * _gain(times, steps, late, whole))
 
     def seconds(self, progress: Progress, now: float) -> float | None:
         """Return how many seconds there are to go, or ``None``."""
@@ -98,8 +97,8 @@ class TimeToGo:
         return (progress.tags - progress.tags_done) / rate if rate else None
 
 
-def _change(times: _Numbers, steps: _Numbers, late: float, whole: float) -> float:
-    """Return by how much longer a step will take from here to the whole than it took of late.
+def _gain(times: _Numbers, steps: _Numbers, late: float, whole: float) -> float:
+    """Return how many times as fast steps will be taken from here to the whole as they were of late.
 
     A line is fitted to the time of a step over the logarithm of their number, and its means are compared.
     """
@@ -115,8 +114,7 @@ def _change(times: _Numbers, steps: _Numbers, late: float, whole: float) -> floa
         return float(level + slope * ((end * np.log(end) - start * np.log(start)) / (end - start) - 1))
 
     before, ahead = mean(max(late, here * _CHANGES_FROM), here), mean(here, whole)
-    change = (ahead / before) ** _BELIEVED if before > 0 and ahead > 0 else 0.0
-    return min(max(change, 1 / _MOST_CHANGE), _MOST_CHANGE)
+    return min(max(before / ahead, 1.0), _MOST_GAIN) if ahead > 0 else _MOST_GAIN
 
 
 @contextmanager
