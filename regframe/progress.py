@@ -24,7 +24,8 @@ _CUTS = 40
 _FEWEST_POINTS = 10
 # What is seen is in part a whim of the machine's. That it will be slower still is as often wrong as right.
 _MOST_GAIN = 1.15
-_POINTS_PER_STEP = 200
+# A point is kept when the steps are more by so much: a scan may take hours.
+_LEAP = 1 / 200
 
 
 class _Point(NamedTuple):
@@ -75,8 +76,7 @@ class TimeToGo:
                 self._points.append(here)
             return None
         start, last = self._points[0], self._points[-1]
-        # Steps are counted on from the start, and kept by ever larger leaps: a scan may take hours.
-        if (here.steps - last.steps) * _POINTS_PER_STEP > last.steps - start.steps:
+        if here.steps - last.steps > (last.steps - start.steps) * _LEAP:
             self._points.append(here)
         if here.time == start.time or here.tags == start.tags:
             return None

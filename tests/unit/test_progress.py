@@ -34,9 +34,9 @@ def test_the_rate_is_what_it_was_of_late() -> None:
         progress.tags_done += 10 if second <= 400 else 40
         to_go.rate(progress, float(second))
     rate = to_go.rate(progress, 900.0)
-    # It may get faster still.
+    # It may get faster still, by no more than is believed.
     assert rate is not None
-    assert 40 <= rate <= 48
+    assert 40 <= rate <= 40 * 1.15 + 1e-6
     assert to_go.rate(progress, 900.0) == rate
 
 
@@ -58,7 +58,7 @@ def test_a_repository_whose_tags_take_more_documents_does_not_make_it_longer() -
         progress.tags_read = progress.tags_done
         progress.documents += 20 if second <= 300 else 30
         to_go.rate(progress, float(second))
-    assert to_go.rate(progress, 600.0) == pytest.approx(20, rel=0.05)
+    assert to_go.rate(progress, 600.0) == pytest.approx(20, rel=0.01)
 
 
 def test_a_clock_that_stands_still_is_no_rate() -> None:
